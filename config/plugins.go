@@ -1,0 +1,83 @@
+package config
+
+import (
+	"encoding/json"
+	"slices"
+
+	prow "github.com/prow-ci/prow"
+)
+
+// Plugins is plugins.yaml. Sections that belong to one plugin stay undecoded
+// here: the plugin declares a struct for its own and reads it through
+// plugin.Section.
+type Plugins struct {
+	Plugins         map[string]OrgPlugins       `json:"plugins,omitempty"`
+	ExternalPlugins map[string][]ExternalPlugin `json:"external_plugins,omitempty"`
+	Owners          Owners                      `json:"owners,omitempty"`
+
+	// Sections holds every other top-level key as JSON, shards merged in.
+	Sections map[string]json.RawMessage `json:"-"`
+	// Where says where each section stands, for errors.
+	Where map[string]Position `json:"-"`
+}
+
+// OrgPlugins names the plugins of an organisation or repository.
+type OrgPlugins struct {
+	Plugins       []string `json:"plugins,omitempty"`
+	ExcludedRepos []string `json:"excluded_repos,omitempty"`
+}
+
+// ExternalPlugin is a plugin reached over HTTP.
+type ExternalPlugin struct {
+	Name     string   `json:"name"`
+	Endpoint string   `json:"endpoint,omitempty"` // default http://<name>
+	Events   []string `json:"events,omitempty"`   // empty: all
+}
+
+// Owners configures how OWNERS files are read.
+type Owners struct {
+	MDYAMLRepos       []string                   `json:"mdyamlrepos,omitempty"`
+	SkipCollaborators []string                   `json:"skip_collaborators,omitempty"`
+	LabelsDenyList    []string                   `json:"labels_denylist,omitempty"`
+	Filenames         map[string]OwnersFilenames `json:"filenames,omitempty"`
+}
+
+// OwnersFilenames names the files; empty members mean the defaults.
+type OwnersFilenames struct {
+	Owners        string `json:"owners,omitempty"`
+	OwnersAliases string `json:"owners_aliases,omitempty"`
+}
+
+// For returns the names of the plugins enabled for r, org's first.
+func (p *Plugins) For(r prow.Repo) []string {
+	var out []string
+	if org, ok := p.Plugins[r.Owner]; ok && !slices.Contains(org.ExcludedRepos, r.Name) {
+		out = append(out, org.Plugins...)
+	}
+	if r.Name != "" {
+		out = append(out, p.Plugins[r.String()].Plugins...)
+	}
+	return out
+}
+
+// ExternalFor returns the external plugins of r that want the event.
+func (p *Plugins) ExternalFor(r prow.Repo, event string) []ExternalPlugin {
+	var out []ExternalPlugin
+	keys := []string{r.Owner}
+	if r.Name != "" {
+		keys = append(keys, r.String())
+	}
+	for _, k := range keys {
+		for _, e := range p.ExternalPlugins[k] {
+			if len(e.Events) == 0 || slices.Contains(e.Events, event) {
+				out = append(out, e)
+			}
+		}
+	}
+	return out
+}
+
+// Listed reports whether list names r or its owner.
+func Listed(list []string, r prow.Repo) bool {
+	return slices.Contains(list, r.String()) || slices.Contains(list, r.Owner)
+}
