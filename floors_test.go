@@ -40,6 +40,9 @@ var floors = map[string]string{
 	"deck": ". config trigger plugin", "org": ". config",
 	"client": ".",
 
+	// For tests: a sandbox, a client of it, mirrors, all joined.
+	"prowtest/world": ". git sandbox github config inrepo plugin hook sqlite",
+
 	// The house and its doors.
 	"server":   "*",
 	"cmd/prow": ". config client server", "cmd/podutil": ". blob podutil",
