@@ -1,0 +1,46 @@
+# `make` lists the targets. Go and git are all that `make try` and `make test` need.
+GO      ?= go
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS  = -s -w -X main.version=$(VERSION)
+
+.DEFAULT_GOAL := help
+.PHONY: help build try test check acceptance lint chaos bench fuzz golden docs clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+build: ## build bin/prow, one static binary
+	@CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/prow ./cmd/prow
+
+try: build ## see it work: a pull request comes in, is tested, reviewed and merged; then play on by hand
+	@bin/prow try $(ARGS)
+
+test: ## all tests that need only Go and git, with the race detector
+	$(GO) vet ./...
+	$(GO) test -race -timeout 170s ./...
+
+check: lint acceptance chaos bench ## everything CI does after `make test`
+
+lint: ## formatting and static analysis
+	@test -z "$$(gofmt -l . | tee /dev/stderr)" || { echo 'run: gofmt -w .'; exit 1; }
+	$(GO) mod verify
+	cd tools && $(GO) tool staticcheck -version >/dev/null
+	$(GO) tool -modfile=tools/go.mod staticcheck ./...
+
+acceptance: build ## what nobody here wrote: gh, octokit, GitHub's own schemas, Chromium, Docker
+	scripts/acceptance
+
+chaos: build ## webhooks doubled and shuffled, a failing forge, kill -9 a hundred times
+	$(GO) test -tags chaos -count=1 -timeout 20m -run TestChaos ./e2e $(ARGS)
+
+bench: build ## the figures of docs/benchmarks.md, on this machine
+	scripts/bench
+
+fuzz: ## each fuzz test for ten seconds
+	scripts/fuzz
+
+golden: ## write the golden files anew; read the diff
+	UPDATE_GOLDEN=1 $(GO) test ./...
+
+clean: ## forget what was built
+	rm -rf bin
