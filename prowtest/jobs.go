@@ -192,7 +192,7 @@ func jobFilters(t *testing.T, s prow.Jobs) {
 		{"owner", prow.JobFilter{Repo: prow.Repo{Owner: "o"}, Limit: 2}, []string{"g", "f"}},
 		{"base", prow.JobFilter{Base: "release"}, []string{"f"}},
 		{"pull", prow.JobFilter{Pull: 6}, []string{"g", "c"}},
-		{"head", prow.JobFilter{SHA: "h1"}, []string{"g", "f", "a"}},
+		{"head", prow.JobFilter{SHA: "h1"}, []string{"g", "f", "c", "a"}},
 		{"author", prow.JobFilter{Author: "bob"}, []string{"g", "c"}},
 		{"labels", prow.JobFilter{Labels: map[string]string{"k": "v"}}, []string{"c"}},
 		{"build", prow.JobFilter{BuildID: "77"}, []string{"b"}},
