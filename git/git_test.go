@@ -48,12 +48,12 @@ func TestEnsureFetchesOnlyWhatIsMissing(t *testing.T) {
 	b := p.commit("topic", "main", "f", "2")
 	var mu sync.Mutex
 	asked := 0
-	p.allow = func(*http.Request, string, string) ([]string, int) {
+	p.allowing(func(*http.Request, string, string) ([]string, int) {
 		mu.Lock()
 		defer mu.Unlock()
 		asked++
 		return nil, 200
-	}
+	})
 	var wg sync.WaitGroup
 	for range 20 {
 		wg.Go(func() {
@@ -84,7 +84,7 @@ func TestARemoteThatIsDownIsAnError(t *testing.T) {
 	p, ctx := newPlace(t), t.Context()
 	a := p.commit("main", "", "f", "1")
 	must(p.repo.Head(ctx, "main"))(t)
-	p.allow = func(*http.Request, string, string) ([]string, int) { return nil, 502 }
+	p.allowing(func(*http.Request, string, string) ([]string, int) { return nil, 502 })
 	if head, err := p.repo.Head(ctx, "main"); err == nil || errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("Head = %s, %v; want an error that is not absence", head, err)
 	}
@@ -98,12 +98,12 @@ func TestLogin(t *testing.T) {
 	p, ctx := newPlace(t), t.Context()
 	want := p.commit("main", "", "f", "1")
 	const token = "s3cr3t-t0ken"
-	p.allow = func(req *http.Request, _, _ string) ([]string, int) {
+	p.allowing(func(req *http.Request, _, _ string) ([]string, int) {
 		if user, pass, _ := req.BasicAuth(); user == "x-access-token" && pass == token {
 			return nil, 200
 		}
 		return nil, 401
-	}
+	})
 	given := token
 	store := &git.Store{Dir: t.TempDir(), Remote: func(r prow.Repo) git.Remote {
 		return git.Remote{URL: p.url + "/" + r.String(), Token: func(context.Context) (string, error) { return given, nil }}

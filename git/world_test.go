@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	prow "github.com/prow-ci/prow"
@@ -22,17 +23,20 @@ type place struct {
 	url   string
 	store *git.Store
 	repo  *git.Repo
-	allow func(req *http.Request, repo, service string) ([]string, int)
-	asked []string // "GET /o/r.git/info/refs", …
+	allow atomic.Pointer[allowed]
 }
+
+type allowed func(req *http.Request, repo, service string) ([]string, int)
+
+func (p *place) allowing(a allowed) { p.allow.Store(&a) }
 
 func newPlace(t testing.TB) *place {
 	t.Helper()
 	root := t.TempDir()
 	p := &place{t: t, dir: filepath.Join(root, "work"), bare: filepath.Join(root, "remote", "o", "r.git")}
-	p.allow = func(*http.Request, string, string) ([]string, int) { return nil, 200 }
+	p.allowing(func(*http.Request, string, string) ([]string, int) { return nil, 200 })
 	h := git.Handler(filepath.Join(root, "remote"), func(req *http.Request, repo, service string) ([]string, int) {
-		return p.allow(req, repo, service)
+		return (*p.allow.Load())(req, repo, service)
 	})
 	srv := httptest.NewServer(h)
 	t.Cleanup(srv.Close)
