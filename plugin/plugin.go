@@ -75,12 +75,6 @@ const (
 	Issues
 )
 
-// Line is one command found in a comment.
-type Line struct {
-	Name string // as written, without slash
-	Rest string // after the name, trimmed
-}
-
 // Tools is what hook lends every plugin.
 type Tools struct {
 	Forge  prow.Forge
@@ -104,8 +98,10 @@ type Call struct {
 	Config *config.Config
 	Log    *slog.Logger
 
-	mu  sync.Mutex
-	did []string
+	mu   sync.Mutex
+	did  []string
+	said []string        // answers given, see Reply
+	own  *[]prow.Comment // see Own
 }
 
 // Did notes an effect, one sentence, for the page of deliveries and the story of

@@ -1,0 +1,55 @@
+package plugin
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/prow-ci/prow/config"
+)
+
+// CheckSections loads the section of plugins.yaml that each of plugins owns, and
+// those of this package. The error is config.Problems, all there are.
+func CheckSections(plugins []Plugin, cfg *config.Config) error {
+	var problems config.Problems
+	var seen []string
+	check := func(s AnySection) {
+		if slices.Contains(seen, s.Name()) {
+			return
+		}
+		seen = append(seen, s.Name())
+		if err := s.Load(cfg.Plugins); err != nil {
+			problems = append(problems, config.Problem{Position: cfg.Plugins.Where[s.Name()], Path: s.Name(), Text: strings.TrimPrefix(err.Error(), s.Name()+": ")})
+		}
+	}
+	check(&Section[Footer]{Key: footerKey})
+	check(&Section[[]Trigger]{Key: TriggersKey, Check: checkTriggers})
+	for _, p := range plugins {
+		for _, s := range p.Sections {
+			check(s)
+		}
+	}
+	if len(problems) == 0 {
+		return nil
+	}
+	return problems
+}
+
+func checkTriggers(all *[]Trigger) error {
+	return EachOnce(*all, func(t *Trigger) []string { return t.Repos })
+}
+
+// EachOnce reports a selector that more than one entry lists: only the first
+// would count.
+func EachOnce[T any](entries []T, repos func(*T) []string) error {
+	seen := map[string]int{}
+	for i := range entries {
+		for _, r := range repos(&entries[i]) {
+			if first, ok := seen[r]; ok {
+				return fmt.Errorf("%s is listed in entries %d and %d: give it to one of them", r, first+1, i+1)
+			}
+			seen[r] = i
+		}
+	}
+	return nil
+}

@@ -1,0 +1,135 @@
+package plugin
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	prow "github.com/prow-ci/prow"
+	"github.com/prow-ci/prow/config"
+)
+
+// quoteLimit bounds how much of a person's text a reply quotes, in bytes.
+const quoteLimit = 8 << 10
+
+// replyLimit bounds an answer, so that with its quote it stays below GitHub's
+// 65,536 characters.
+const replyLimit = 48 << 10
+
+// Footer is the section `replies` of plugins.yaml: where people learn about the
+// bot, at the end of everything it says.
+type Footer struct {
+	CommandsURL string `json:"commands_url,omitempty"` // default https://go.k8s.io/bot-commands
+	ReportURL   string `json:"report_url,omitempty"`   // default: Prow's own tracker
+	Text        string `json:"text,omitempty"`         // instead of the sentence made of the two
+}
+
+const footerKey = "replies"
+
+// Reply answers the person whose comment this call is about: it mentions them,
+// says text, and quotes what they wrote, collapsed. Several replies of one
+// call make one comment, and the same reply said again changes nothing, so a
+// handler that runs twice for one event answers once. Where nobody spoke, it
+// is Say.
+func (c *Call) Reply(ctx context.Context, text string) error {
+	e, ok := c.Event.(prow.CommentEvent)
+	if !ok || e.By == "" {
+		return c.Say(ctx, text)
+	}
+	answer := c.gather(text)
+	body := fmt.Sprintf("@%s: %s\n\n<details>\n\nIn response to [this](%s):\n\n%s\n\n%s\n</details>",
+		e.By, answer, e.URL, Quote(e.Body), c.footer())
+	return c.comment(ctx, c.deliveryKey(), body)
+}
+
+// Say answers nobody in particular. It is keyed like Reply.
+func (c *Call) Say(ctx context.Context, text string) error {
+	return c.comment(ctx, c.deliveryKey(), c.plain(c.gather(text)))
+}
+
+// Note keeps one comment of this plugin by that key, whoever caused it: another
+// text replaces it.
+func (c *Call) Note(ctx context.Context, key, text string) error {
+	return c.comment(ctx, c.noteKey(key), c.plain(text))
+}
+
+// Unnote deletes the comment kept by Note.
+func (c *Call) Unnote(ctx context.Context, key string) error {
+	return c.Forge.Uncomment(ctx, c.At, c.noteKey(key))
+}
+
+func (c *Call) comment(ctx context.Context, key, body string) error {
+	if err := c.Forge.Comment(ctx, c.At, key, body); err != nil {
+		return fmt.Errorf("comment on %s: %w", c.At, err)
+	}
+	return nil
+}
+
+// gather adds text to what this call has answered already.
+func (c *Call) gather(text string) string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !slices.Contains(c.said, text) {
+		c.said = append(c.said, text)
+	}
+	return cut(strings.Join(c.said, "\n\n"), replyLimit)
+}
+
+func (c *Call) plain(text string) string {
+	return fmt.Sprintf("%s\n\n<details>\n\n%s\n</details>", text, c.footer())
+}
+
+func (c *Call) deliveryKey() string { return unseen("reply:" + c.Plugin + ":" + c.Event.Delivery()) }
+
+func (c *Call) noteKey(key string) string { return unseen(c.Plugin + ":" + key) }
+
+// unseen makes s fit for an HTML comment.
+func unseen(s string) string {
+	return strings.NewReplacer("--", "-", "<", "", ">", "", "\n", " ").Replace(s)
+}
+
+func (c *Call) footer() string {
+	var f Footer
+	if raw, ok := section(c.Config, footerKey); ok {
+		_ = json.Unmarshal(raw, &f) // it was checked when it was loaded
+	}
+	if f.Text != "" {
+		return f.Text
+	}
+	if f.CommandsURL == "" {
+		f.CommandsURL = "https://go.k8s.io/bot-commands"
+	}
+	if f.ReportURL == "" {
+		f.ReportURL = "https://github.com/kubernetes-sigs/prow/issues/new?title=Prow%20issue:"
+	}
+	return fmt.Sprintf("The commands I understand are listed [here](%s). If I did something odd, please [report it](%s).", f.CommandsURL, f.ReportURL)
+}
+
+func section(cfg *config.Config, key string) (json.RawMessage, bool) {
+	if cfg == nil || cfg.Plugins == nil {
+		return nil, false
+	}
+	raw, ok := cfg.Plugins.Sections[key]
+	return raw, ok
+}
+
+// Quote returns text as a Markdown quotation in which nothing is a command, a
+// tag or a hidden mark. A long text is cut.
+func Quote(text string) string {
+	text = strings.ReplaceAll(strings.TrimRight(cut(text, quoteLimit), "\r\n"), "\r", "")
+	return ">" + strings.ReplaceAll(strings.ReplaceAll(text, "<", "&lt;"), "\n", "\n>")
+}
+
+// cut returns at most n bytes of s, whole runes, and says when there was more.
+func cut(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	for n > 0 && !utf8.RuneStart(s[n]) {
+		n--
+	}
+	return s[:n] + "\n… (cut)"
+}
