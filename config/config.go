@@ -27,6 +27,9 @@ type Config struct {
 	Loaded  time.Time
 	// Warnings are findings that do not keep the configuration from being used.
 	Warnings Problems
+
+	shared *shared // what jobs of repositories need to be finished
+	res    regexps
 }
 
 // ProwConfig is the main file without jobs.

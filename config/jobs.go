@@ -5,6 +5,7 @@ import (
 	"time"
 
 	prow "github.com/prow-ci/prow"
+	"github.com/robfig/cron/v3"
 	corev1 "k8s.io/api/core/v1"
 )
 
@@ -47,6 +48,8 @@ type JobBase struct {
 	UtilityConfig
 
 	Source Position `json:"-"` // where it is written
+
+	path trail // of the job in its file
 }
 
 // UtilityConfig says how the code is cloned and the job decorated.
@@ -96,7 +99,7 @@ type Presubmit struct {
 	RerunCommand   string            `json:"rerun_command,omitempty"`
 	JenkinsSpec    *prow.JenkinsSpec `json:"jenkins_spec,omitempty"`
 
-	trigger *regexp.Regexp
+	trigger *regexp.Regexp // nil for the default one, which needs no expression
 }
 
 // Postsubmit is a job that tests a branch after a push.
@@ -119,6 +122,7 @@ type Periodic struct {
 	Retry           *Retry   `json:"retry,omitempty"`
 
 	interval, minimumInterval time.Duration
+	schedule                  cron.Schedule // nil without cron
 }
 
 // Retry says how often a failed periodic is tried again.
@@ -162,7 +166,10 @@ func (p *Presubmit) Required() bool { return !p.Optional && !p.SkipReport }
 
 // TriggeredBy reports whether the text of a comment asks for p by its trigger.
 func (p *Presubmit) TriggeredBy(text string) bool {
-	return p.trigger != nil && p.trigger.MatchString(text)
+	if p.trigger != nil {
+		return p.trigger.MatchString(text)
+	}
+	return asksFor(text, p.Name)
 }
 
 // Every returns the interval, start to start; 0 if p has none.
@@ -182,4 +189,6 @@ type RepoJobs struct {
 	// Broken says why the repository's own files could not be used; the lists
 	// hold the static jobs alone then.
 	Broken error
+	// Warnings are about the repository's own files.
+	Warnings Problems
 }

@@ -25,6 +25,8 @@ type Plugins struct {
 type OrgPlugins struct {
 	Plugins       []string `json:"plugins,omitempty"`
 	ExcludedRepos []string `json:"excluded_repos,omitempty"`
+
+	old bool // written as a mere list of names
 }
 
 // ExternalPlugin is a plugin reached over HTTP.

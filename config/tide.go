@@ -92,7 +92,3 @@ func (q *TideQuery) Query() prow.Query {
 		Milestone: q.Milestone, ReviewApproved: q.ReviewApprovedRequired,
 	}
 }
-
-// MergeMethods maps repositories and branches to merge methods, in the four
-// shapes that merge_method accepts.
-type MergeMethods struct{ entries map[string]any }

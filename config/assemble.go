@@ -1,0 +1,118 @@
+package config
+
+import (
+	"cmp"
+	"runtime"
+	"slices"
+	"sync"
+
+	prow "github.com/prow-ci/prow"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// assemble joins what the files say into c.
+func (l *loader) assemble(c *Config, in *inputs, rep *report) {
+	main := &mainFile{}
+	name := ""
+	if in.main != nil {
+		main, name = in.main.value.(*mainFile), in.main.name
+	}
+	top := spot{rep, name, nil}
+	for _, s := range in.extra {
+		mergeShard(main, s.value.(*mainFile), spot{rep, s.name, nil})
+	}
+	explicit := main.DefaultJobTimeout
+	c.ProwConfig = main.ProwConfig
+	c.Version = cmp.Or(main.ConfigVersionSHA, c.Version)
+	c.complete(top, l.res)
+	l.jobs(c, in, &main.JobConfig, explicit, rep)
+	c.Plugins = assemblePlugins(in, rep)
+}
+
+// jobs finishes the jobs of every file, on all cores, and joins them.
+func (l *loader) jobs(c *Config, in *inputs, main *JobConfig, timeout *metav1.Duration, rep *report) {
+	s := &shared{
+		namespace: c.PodNamespace, decorateAll: main.DecorateAllJobs, decorations: c.Plank.decorations(),
+		defaults: c.ProwJobDefaultEntries, queues: c.Plank.JobQueueCapacities, presets: joinPresets(in, main, rep),
+	}
+	if timeout != nil {
+		s.timeout = &prow.Duration{Duration: timeout.Duration}
+	}
+	files := slices.Clone(in.jobs)
+	if in.main != nil {
+		files = append([]*source{in.main}, files...)
+	}
+	pieces := make([]*piece, len(files))
+	key := s.key()
+	var wg sync.WaitGroup
+	slots := make(chan struct{}, runtime.GOMAXPROCS(0))
+	for i, f := range files {
+		if p := l.kept[f.name]; p != nil && p.of == f.hash && p.with == key {
+			pieces[i] = p
+			continue
+		}
+		wg.Go(func() {
+			slots <- struct{}{}
+			defer func() { <-slots }()
+			pieces[i] = s.finish(f.name, f.jobs(), l.res)
+			pieces[i].of, pieces[i].with = f.hash, key
+		})
+	}
+	wg.Wait()
+	c.JobConfig = JobConfig{
+		Presets: s.presets, DecorateAllJobs: main.DecorateAllJobs,
+		PresubmitsStatic: map[string][]Presubmit{}, PostsubmitsStatic: map[string][]Postsubmit{},
+	}
+	l.kept = map[string]*piece{}
+	for i, p := range pieces {
+		l.kept[files[i].name] = p
+		rep.pending = append(rep.pending, p.found...)
+		c.join(&p.jobs)
+	}
+	c.shared = s
+	checkTwice(c, rep)
+}
+
+func (s *source) jobs() *JobConfig {
+	if m, ok := s.value.(*mainFile); ok {
+		return &m.JobConfig
+	}
+	return s.value.(*JobConfig)
+}
+
+func (c *JobConfig) join(more *JobConfig) {
+	for repo, jobs := range more.PresubmitsStatic {
+		c.PresubmitsStatic[repo] = append(c.PresubmitsStatic[repo], jobs...)
+	}
+	for repo, jobs := range more.PostsubmitsStatic {
+		c.PostsubmitsStatic[repo] = append(c.PostsubmitsStatic[repo], jobs...)
+	}
+	c.Periodics = append(c.Periodics, more.Periodics...)
+}
+
+// joinPresets lists the presets of all files, the main one's first.
+func joinPresets(in *inputs, main *JobConfig, rep *report) []Preset {
+	type pair struct{ key, value string }
+	seen := map[pair]string{}
+	var out []Preset
+	from := func(file string, presets []Preset) {
+		for i, p := range presets {
+			for _, k := range keysOf(p.Labels) {
+				id := pair{k, p.Labels[k]}
+				if first, ok := seen[id]; ok {
+					spot{rep, file, trail{"presets", i, "labels", k}}.hinted(
+						"another preset has the label "+k+": "+id.value+" too", "the other is in "+first)
+				}
+				seen[id] = file
+			}
+			out = append(out, p)
+		}
+	}
+	if in.main != nil {
+		from(in.main.name, main.Presets)
+	}
+	for _, f := range in.jobs {
+		from(f.name, f.jobs().Presets)
+	}
+	return out
+}

@@ -1,0 +1,169 @@
+package config
+
+import (
+	"fmt"
+	"mime"
+	"slices"
+	"strings"
+
+	prow "github.com/prow-ci/prow"
+	corev1 "k8s.io/api/core/v1"
+)
+
+// Names that decoration takes for itself.
+var (
+	podContainers = [...]string{"clonerefs", "initupload", "place-entrypoint", "sidecar"}
+	podVolumes    = [...]string{"logs", "code", "tools", "gcs-credentials", "s3-credentials"}
+	podMounts     = [...]string{"logs", "code", "tools"}
+	podPaths      = [...]string{"/logs", prow.PodHome, "/tools"}
+)
+
+// checkPod checks a job's pod spec, presets in it.
+func checkPod(job spot, j *JobBase, t prow.Type) {
+	at, spec := job.at("spec"), j.Spec
+	for i, c := range spec.InitContainers {
+		if c.RestartPolicy == nil || *c.RestartPolicy != corev1.ContainerRestartPolicyAlways {
+			at.at("initContainers", i).hinted("is not allowed", "only init containers with restartPolicy: Always are")
+		}
+	}
+	switch {
+	case len(spec.Containers) == 0:
+		at.hinted("has no containers", "want one that runs the test")
+	case len(spec.Containers) > 1 && j.DecorationConfig == nil:
+		at.at("containers").hinted(fmt.Sprintf("are %d, but the job is not decorated", len(spec.Containers)),
+			"say decorate: true, or keep one container")
+	case len(spec.Containers) > 1:
+		checkContainerNames(at, spec.Containers)
+	}
+	volumes := checkVolumes(at, j)
+	for i := range spec.Containers {
+		c := &spec.Containers[i]
+		checkEnv(at.at("containers", i, "env"), c.Env, t)
+		checkMounts(at.at("containers", i, "volumeMounts"), c.VolumeMounts, volumes)
+		if j.DecorationConfig != nil && (len(c.Command)+len(c.Args) == 0 || slices.Concat(c.Command, c.Args)[0] == "") {
+			at.at("containers", i).hinted("has no command", "a decorated job says in command or args what to run")
+		}
+	}
+	if j.DecorationConfig != nil {
+		checkDecoration(job.at("decoration_config"), j.DecorationConfig)
+	}
+}
+
+func checkContainerNames(at spot, containers []corev1.Container) {
+	seen := map[string]bool{}
+	for i, c := range containers {
+		switch {
+		case c.Name == "":
+			at.at("containers", i).hinted("has no name", "every container needs one where there are several")
+		case slices.Contains(podContainers[:], c.Name):
+			at.at("containers", i, "name").wrong(fmt.Sprintf("%q is a name that decoration uses", c.Name))
+		case seen[c.Name]:
+			at.at("containers", i, "name").wrong(fmt.Sprintf("%q is there twice", c.Name))
+		}
+		seen[c.Name] = true
+	}
+}
+
+func checkEnv(at spot, env []corev1.EnvVar, t prow.Type) {
+	for i, e := range env {
+		switch {
+		case slices.ContainsFunc(env[:i], func(o corev1.EnvVar) bool { return o.Name == e.Name }):
+			at.at(i, "name").wrong(fmt.Sprintf("variable %q is there twice", e.Name))
+		case reservedEnv(e.Name, t):
+			at.at(i, "name").wrong(fmt.Sprintf("variable %q is set by Prow itself in a %s", e.Name, t))
+		}
+	}
+}
+
+// reservedEnv reports whether Prow sets the variable in jobs of the type.
+func reservedEnv(name string, t prow.Type) bool {
+	switch name {
+	case "CI", "JOB_NAME", "JOB_TYPE", "JOB_SPEC", "BUILD_ID", "BUILD_NUMBER", "PROW_JOB_ID":
+		return true
+	case "REPO_OWNER", "REPO_NAME", "SRC_HOST", "SRC_BASE", "PULL_BASE_REF", "PULL_BASE_SHA", "PULL_REFS":
+		return t != prow.Periodic
+	case "PULL_NUMBER", "PULL_PULL_SHA", "PULL_HEAD_REF", "PULL_TITLE":
+		return t == prow.Presubmit
+	}
+	return false
+}
+
+// checkVolumes returns the names of the volumes there are.
+func checkVolumes(at spot, j *JobBase) []string {
+	taken := podVolumes[:]
+	if d := j.DecorationConfig; d != nil {
+		taken = slices.Concat(taken, d.SSHKeySecrets)
+		if d.OauthTokenSecret != nil {
+			taken = append(taken, d.OauthTokenSecret.Name)
+		}
+	}
+	var names []string
+	for i, v := range j.Spec.Volumes {
+		switch {
+		case slices.Contains(taken, v.Name):
+			at.at("volumes", i, "name").wrong(fmt.Sprintf("%q is a volume that decoration uses", v.Name))
+		case slices.Contains(names, v.Name):
+			at.at("volumes", i, "name").wrong(fmt.Sprintf("%q is there twice", v.Name))
+		}
+		names = append(names, v.Name)
+	}
+	return names
+}
+
+func checkMounts(at spot, mounts []corev1.VolumeMount, volumes []string) {
+	for i, m := range mounts {
+		switch {
+		case slices.Contains(podMounts[:], m.Name):
+			at.at(i, "name").wrong(fmt.Sprintf("%q is a volume that decoration uses", m.Name))
+		case slices.Contains(podPaths[:], m.MountPath):
+			at.at(i, "mountPath").wrong(fmt.Sprintf("%s is a place that decoration uses", m.MountPath))
+		case !slices.Contains(volumes, m.Name):
+			at.at(i, "name").hinted(fmt.Sprintf("there is no volume %q", m.Name),
+				"add it to volumes"+didYouMean(m.Name, volumes))
+		}
+	}
+}
+
+// checkDecoration checks a merged decoration.
+func checkDecoration(at spot, d *prow.DecorationConfig) {
+	images := d.UtilityImages
+	if images == nil {
+		images = &prow.UtilityImages{}
+	}
+	var missing []string
+	for _, i := range [][2]string{{"clonerefs", images.CloneRefs}, {"initupload", images.InitUpload}, {"entrypoint", images.Entrypoint}, {"sidecar", images.Sidecar}} {
+		if i[1] == "" {
+			missing = append(missing, i[0])
+		}
+	}
+	const layers = "set it in plank.default_decoration_config_entries, or in the job"
+	if len(missing) > 0 {
+		at.at("utility_images").hinted("lacks "+strings.Join(missing, ", "), layers)
+	}
+	if d.GCSConfiguration == nil {
+		at.at("gcs_configuration").hinted("is missing", layers)
+	} else {
+		checkGCS(at.at("gcs_configuration"), d.GCSConfiguration)
+	}
+	if d.OauthTokenSecret != nil && len(d.SSHKeySecrets) > 0 {
+		at.hinted("has both oauth_token_secret and ssh_key_secrets", "keep one of the two")
+	}
+}
+
+func checkGCS(at spot, g *prow.GCSConfiguration) {
+	switch g.PathStrategy {
+	case "explicit":
+	case "legacy", "single":
+		if g.DefaultOrg == "" || g.DefaultRepo == "" {
+			at.hinted("lacks default_org or default_repo", "path_strategy "+g.PathStrategy+" needs both")
+		}
+	default:
+		at.at("path_strategy").hinted(fmt.Sprintf("is %q", g.PathStrategy), "want legacy, single or explicit")
+	}
+	for _, ext := range keysOf(g.MediaTypes) {
+		if _, _, err := mime.ParseMediaType(g.MediaTypes[ext]); err != nil {
+			at.at("mediaTypes", ext).wrong(fmt.Sprintf("%q is not a media type: %v", g.MediaTypes[ext], err))
+		}
+	}
+	checkURL(at.at("job_url_prefix"), g.JobURLPrefix)
+}

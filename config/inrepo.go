@@ -1,0 +1,137 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+
+	prow "github.com/prow-ci/prow"
+)
+
+// The places of a repository's own jobs.
+const (
+	InRepoFile = ".prow.yaml"
+	InRepoDir  = ".prow"
+)
+
+// InRepoEnabled reports whether r may bring its own jobs.
+func (c *Config) InRepoEnabled(r prow.Repo) bool {
+	on, _ := byRepo(c.InRepoConfig.Enabled, r)
+	return isTrue(on)
+}
+
+// InRepoClusters returns the clusters that r's own jobs may use.
+func (c *Config) InRepoClusters(r prow.Repo) []string {
+	a := c.InRepoConfig.AllowedClusters
+	return union(union(a[r.String()], a[r.Owner]), a["*"])
+}
+
+// TouchesInRepo reports whether a change of files changes a repository's own jobs.
+func TouchesInRepo(files []string) bool {
+	return slices.ContainsFunc(files, func(f string) bool { return f == InRepoFile || strings.HasPrefix(f, InRepoDir+"/") })
+}
+
+// inRepoFile is what a repository may say.
+type inRepoFile struct {
+	Presets     []Preset     `json:"presets,omitempty"`
+	Presubmits  []Presubmit  `json:"presubmits,omitempty"`
+	Postsubmits []Postsubmit `json:"postsubmits,omitempty"`
+}
+
+// Static returns r's jobs without its own files.
+func (c *Config) Static(r prow.Repo) *RepoJobs {
+	return &RepoJobs{Presubmits: c.Presubmits(r), Postsubmits: c.Postsubmits(r)}
+}
+
+// InRepo returns the jobs of r where fsys is its tree: the static ones, then those
+// of its own files, which get the same defaults and checks. The error is
+// Problems; it is nil where r may not bring jobs, or brings none.
+func (c *Config) InRepo(fsys fs.FS, r prow.Repo) (*RepoJobs, error) {
+	out := c.Static(r)
+	if !c.InRepoEnabled(r) {
+		return out, nil
+	}
+	rep := &report{}
+	in := &inputs{jobs: inRepoSources(fsys, rep)}
+	for _, s := range in.jobs {
+		rep.problems = append(rep.problems, s.problems...)
+	}
+	own := c.finishInRepo(in, r, rep)
+	if p := rep.errors(in); len(p) > 0 {
+		return out, p
+	}
+	out.Presubmits = slices.Concat(out.Presubmits, own.PresubmitsStatic[r.String()])
+	out.Postsubmits = slices.Concat(out.Postsubmits, own.PostsubmitsStatic[r.String()])
+	out.Warnings = rep.warnings(in)
+	return out, nil
+}
+
+// finishInRepo finishes the jobs of r's files and checks them beside its static ones.
+func (c *Config) finishInRepo(in *inputs, r prow.Repo, rep *report) *JobConfig {
+	s := *c.shared
+	s.presets = slices.Clone(s.presets)
+	for _, f := range in.jobs {
+		s.presets = append(s.presets, f.value.(*inRepoFile).Presets...)
+	}
+	own := &JobConfig{PresubmitsStatic: map[string][]Presubmit{}, PostsubmitsStatic: map[string][]Postsubmit{}}
+	for _, file := range in.jobs {
+		f := &finisher{shared: &s, rep: rep, file: file.name, res: c.res}
+		v := file.value.(*inRepoFile)
+		own.join(&JobConfig{
+			PresubmitsStatic:  map[string][]Presubmit{r.String(): f.presubmits([]any{"presubmits"}, r.String(), v.Presubmits)},
+			PostsubmitsStatic: map[string][]Postsubmit{r.String(): f.postsubmits([]any{"postsubmits"}, r.String(), v.Postsubmits)},
+		})
+	}
+	allowed := c.InRepoClusters(r)
+	for i := range own.PresubmitsStatic[r.String()] {
+		checkCluster(&own.PresubmitsStatic[r.String()][i].JobBase, allowed, rep)
+	}
+	for i := range own.PostsubmitsStatic[r.String()] {
+		checkCluster(&own.PostsubmitsStatic[r.String()][i].JobBase, allowed, rep)
+	}
+	twicePresubmits(slices.Concat(c.Presubmits(r), own.PresubmitsStatic[r.String()]), rep)
+	twicePostsubmits(slices.Concat(c.Postsubmits(r), own.PostsubmitsStatic[r.String()]), rep)
+	return own
+}
+
+func checkCluster(j *JobBase, allowed []string, rep *report) {
+	if slices.Contains(allowed, j.Cluster) {
+		return
+	}
+	hint := "no cluster is allowed here"
+	if len(allowed) > 0 {
+		hint = "allowed here: " + strings.Join(allowed, ", ") + didYouMean(j.Cluster, allowed)
+	}
+	spot{rep, j.Source.File, j.path}.at("cluster").hinted(fmt.Sprintf("this repository's own jobs may not use cluster %q", j.Cluster), hint)
+}
+
+// inRepoSources reads and parses the directory if it is there, else the file.
+func inRepoSources(fsys fs.FS, rep *report) []*source {
+	names := []string{InRepoFile}
+	if info, err := fs.Stat(fsys, InRepoDir); err == nil && info.IsDir() {
+		w := &walker{fsys: fsys, root: InRepoDir}
+		if text, err := fs.ReadFile(fsys, ".prowignore"); err == nil {
+			w.dir(InRepoDir, parseIgnore(".", string(text)), 0)
+		} else {
+			w.dir(InRepoDir, nil, 0)
+		}
+		for _, err := range w.errs {
+			rep.unreadable(InRepoDir, err)
+		}
+		slices.Sort(w.files)
+		names = w.files
+	}
+	var out []*source
+	for _, name := range names {
+		s := &source{name: path.Clean(name), fsys: fsys, as: func() any { return new(inRepoFile) }}
+		if _, err := fs.Stat(fsys, name); errors.Is(err, fs.ErrNotExist) && name == InRepoFile {
+			continue
+		}
+		s.parse(nil)
+		out = append(out, s)
+	}
+	return out
+}

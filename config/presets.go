@@ -1,0 +1,82 @@
+package config
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+)
+
+// applies reports whether a job with labels gets p.
+func (p *Preset) applies(labels map[string]string) bool {
+	for k, v := range p.Labels {
+		if have, ok := labels[k]; !ok || have != v {
+			return false
+		}
+	}
+	return true
+}
+
+// applyPresets returns spec with all the presets that apply to a job with
+// labels. spec itself is left as it is.
+func applyPresets(at spot, presets []Preset, labels map[string]string, spec *corev1.PodSpec) *corev1.PodSpec {
+	copied := false
+	for i := range presets {
+		if !presets[i].applies(labels) {
+			continue
+		}
+		if !copied {
+			spec, copied = spec.DeepCopy(), true
+		}
+		presets[i].add(at, spec)
+	}
+	return spec
+}
+
+// add puts p into spec. What is there already is a problem, not overwritten.
+func (p *Preset) add(at spot, spec *corev1.PodSpec) {
+	clash := func(what, name string, more ...any) {
+		at.at("spec").at(more...).hinted(fmt.Sprintf("%s %q is there already, and the preset %s brings it too", what, name, p.name()),
+			"remove it here, or drop the label that asks for the preset")
+	}
+	for _, v := range p.Volumes {
+		if slices.ContainsFunc(spec.Volumes, func(o corev1.Volume) bool { return o.Name == v.Name }) {
+			clash("volume", v.Name, "volumes")
+			continue
+		}
+		spec.Volumes = append(spec.Volumes, v)
+	}
+	for _, t := range p.Tolerations {
+		if slices.ContainsFunc(spec.Tolerations, func(o corev1.Toleration) bool { return reflect.DeepEqual(o, t) }) {
+			clash("toleration", t.Key, "tolerations")
+			continue
+		}
+		spec.Tolerations = append(spec.Tolerations, t)
+	}
+	for i := range spec.Containers {
+		c := &spec.Containers[i]
+		for _, e := range p.Env {
+			if slices.ContainsFunc(c.Env, func(o corev1.EnvVar) bool { return o.Name == e.Name }) {
+				clash("variable", e.Name, "containers", i, "env")
+				continue
+			}
+			c.Env = append(c.Env, e)
+		}
+		for _, m := range p.VolumeMounts {
+			if slices.ContainsFunc(c.VolumeMounts, func(o corev1.VolumeMount) bool { return o.Name == m.Name }) {
+				clash("mount of volume", m.Name, "containers", i, "volumeMounts")
+				continue
+			}
+			c.VolumeMounts = append(c.VolumeMounts, m)
+		}
+	}
+}
+
+// name tells p from others in errors: presets have no names of their own.
+func (p *Preset) name() string {
+	if len(p.Labels) == 0 {
+		return "without labels"
+	}
+	return fmt.Sprintf("with labels %v", p.Labels)
+}

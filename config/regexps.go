@@ -1,0 +1,108 @@
+package config
+
+import (
+	"regexp"
+	"strings"
+	"sync"
+)
+
+// regexps compiles each expression once; many jobs share one.
+type regexps struct{ known *sync.Map }
+
+func newRegexps() regexps { return regexps{&sync.Map{}} }
+
+// get compiles text.
+func (r regexps) get(text string) (*regexp.Regexp, error) {
+	if re, ok := r.known.Load(text); ok {
+		return re.(*regexp.Regexp), nil
+	}
+	re, err := regexp.Compile(text)
+	if err == nil {
+		r.known.Store(text, re)
+	}
+	return re, err
+}
+
+// compile compiles text, or says at its place what is wrong with it.
+func (r regexps) compile(at spot, text string) *regexp.Regexp {
+	re, err := r.get(text)
+	if err != nil {
+		at.wrong(badRegexp(text, err))
+		return nil
+	}
+	return re
+}
+
+func badRegexp(text string, err error) string {
+	return "is not a regular expression: " + strings.TrimPrefix(err.Error(), "error parsing regexp: ") + " (in " + text + ")"
+}
+
+// branches compiles a job's branch rules.
+func (f *finisher) branches(at spot, b *Brancher) {
+	b.re = f.joined(at.at("branches"), b.Branches)
+	b.skipRe = f.joined(at.at("skip_branches"), b.SkipBranches)
+}
+
+// joined compiles the list as one expression; each member has to compile alone.
+func (f *finisher) joined(at spot, list []string) *regexp.Regexp {
+	if len(list) == 0 {
+		return nil
+	}
+	re, err := f.res.get(strings.Join(list, "|"))
+	if err == nil {
+		return re
+	}
+	for i, one := range list {
+		f.res.compile(at.at(i), one)
+	}
+	return nil
+}
+
+// changes compiles a job's rules on files.
+func (f *finisher) changes(at spot, c *ChangeMatcher) {
+	switch {
+	case c.RunIfChanged != "" && c.SkipIfOnlyChanged != "":
+		at.at("skip_if_only_changed").hinted("goes not together with run_if_changed", "keep one of the two")
+	case c.RunIfChanged != "":
+		c.changes = f.res.compile(at.at("run_if_changed"), c.RunIfChanged)
+	case c.SkipIfOnlyChanged != "":
+		c.changes = f.res.compile(at.at("skip_if_only_changed"), c.SkipIfOnlyChanged)
+	}
+}
+
+// defaultTrigger is the expression for comments that start the job, where none
+// is configured.
+func defaultTrigger(name string) string {
+	return `(?m)^/test( | .* )` + regexp.QuoteMeta(name) + `,?($|\s.*)`
+}
+
+// asksFor reports what the expression defaultTrigger(name) would find in text. A
+// comment is held against hundreds of jobs, hence by hand.
+func asksFor(text, name string) bool {
+	for line := range strings.Lines(text) {
+		rest, ok := strings.CutPrefix(strings.TrimSuffix(line, "\n"), "/test ")
+		if ok && hasWord(rest, name) {
+			return true
+		}
+	}
+	return false
+}
+
+// hasWord reports whether name stands in rest between blanks; a comma may follow it.
+func hasWord(rest, name string) bool {
+	for from := 0; ; {
+		i := strings.Index(rest[from:], name)
+		if i < 0 {
+			return false
+		}
+		i += from
+		after := strings.TrimPrefix(rest[i+len(name):], ",")
+		if (i == 0 || rest[i-1] == ' ') && (after == "" || strings.IndexByte("\t\f\r ", after[0]) >= 0) {
+			return true
+		}
+		from = i + 1
+	}
+}
+
+// compileOnce compiles an expression that the load has found good.
+func compileOnce(text string) (*regexp.Regexp, error) { return regexp.Compile(text) }

@@ -1,0 +1,80 @@
+package config
+
+import (
+	"cmp"
+	"slices"
+)
+
+// report collects what is wrong, from all parts of a load.
+type report struct {
+	problems Problems
+	pending  []finding
+}
+
+// finding is a problem whose place is known as a path only; it is looked up in
+// the file when there is something to report, so that a sound configuration
+// pays nothing for it.
+type finding struct {
+	file string
+	path trail
+	Problem
+}
+
+func (r *report) add(p Problem) { r.problems = append(r.problems, p) }
+
+// spot is a value in a file, for findings about it and what lies below it.
+type spot struct {
+	rep  *report
+	file string
+	path trail
+}
+
+func (s spot) at(more ...any) spot {
+	return spot{s.rep, s.file, append(slices.Clip(s.path), more...)}
+}
+
+func (s spot) find(text, hint string, warning bool) {
+	s.rep.pending = append(s.rep.pending, finding{s.file, s.path, Problem{Text: text, Hint: hint, Warning: warning}})
+}
+
+func (s spot) wrong(text string)        { s.find(text, "", false) }
+func (s spot) hinted(text, hint string) { s.find(text, hint, false) }
+func (s spot) warn(text, hint string)   { s.find(text, hint, true) }
+
+// errors returns what keeps the configuration from being used.
+func (r *report) errors(in *inputs) Problems { return r.pick(in, false) }
+
+// warnings returns what does not.
+func (r *report) warnings(in *inputs) Problems { return r.pick(in, true) }
+
+func (r *report) pick(in *inputs, warning bool) Problems {
+	r.place(in)
+	var out Problems
+	for _, p := range r.problems {
+		if p.Warning == warning {
+			out = append(out, p)
+		}
+	}
+	slices.SortStableFunc(out, func(a, b Problem) int {
+		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+	})
+	return slices.CompactFunc(out, func(a, b Problem) bool { return a == b })
+}
+
+// place finds the positions of pending findings.
+func (r *report) place(in *inputs) {
+	trees := map[string]*tree{}
+	for _, f := range r.pending {
+		t, ok := trees[f.file]
+		if !ok {
+			t = treeOf(in.named(f.file))
+			trees[f.file] = t
+		}
+		p := f.Problem
+		p.File, p.Path = f.file, f.path.String()
+		p.Line, p.Column = t.find(f.path)
+		p.Snippet = t.line(p.Line)
+		r.problems = append(r.problems, p)
+	}
+	r.pending = nil
+}

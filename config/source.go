@@ -1,0 +1,143 @@
+package config
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"runtime"
+	"sync"
+)
+
+// maxFile bounds what is read of one file, unpacked.
+const maxFile = 32 << 20
+
+// source is one file: where it is, and what was in it.
+type source struct {
+	name   string
+	fsys   fs.FS      // where it is, if not on this machine
+	as     func() any // what it is decoded into
+	zipped bool       // may be gzip
+	fresh  bool       // decoded at every load, because assembling changes the value
+
+	hash     [sha256.Size]byte
+	data     []byte // nil once the load is over
+	value    any
+	problems Problems // of decoding, warnings included
+}
+
+// parseAll reads and decodes files on all cores. What did not change since the
+// last load is not decoded again.
+func (l *loader) parseAll(ctx context.Context, files []*source) error {
+	work := make(chan *source)
+	var wg sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), len(files)) {
+		wg.Go(func() {
+			for s := range work {
+				s.parse(l.cache[s.name])
+			}
+		})
+	}
+	var err error
+	for _, s := range files {
+		if err = ctx.Err(); err != nil {
+			break
+		}
+		work <- s
+	}
+	close(work)
+	wg.Wait()
+	return err
+}
+
+// parse reads and decodes s; old is the same file as it was at the last load.
+func (s *source) parse(old *source) {
+	defer func() {
+		if r := recover(); r != nil {
+			s.fail(Position{}, fmt.Sprintf("cannot be decoded: %v", r))
+		}
+	}()
+	data, err := s.read()
+	if err != nil {
+		s.fail(Position{}, err.Error())
+		return
+	}
+	s.data, s.hash = data, sha256.Sum256(data)
+	if !s.fresh && old != nil && old.hash == s.hash && old.value != nil {
+		s.value, s.problems = old.value, old.problems
+		return
+	}
+	v := s.as()
+	s.problems = append(s.problems, decodeYAML(s.name, data, v)...)
+	s.value = v
+}
+
+func (s *source) fail(p Position, text string) {
+	p.File = s.name
+	s.problems = append(s.problems, Problem{Position: p, Text: text})
+	s.value = s.as()
+}
+
+// read returns the text of s, unpacked and bounded.
+func (s *source) read() ([]byte, error) {
+	f, err := s.open()
+	if err != nil {
+		var p *fs.PathError
+		if errors.As(err, &p) {
+			err = p.Err
+		}
+		return nil, fmt.Errorf("cannot be read: %w", err)
+	}
+	defer f.Close()
+	if info, err := f.Stat(); err == nil && !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("is %s, not a file", kindOf(info.Mode()))
+	}
+	data, err := readBounded(f)
+	if err != nil || !s.zipped || !bytes.HasPrefix(data, []byte{0x1f, 0x8b}) {
+		return data, err
+	}
+	z, err := gzip.NewReader(bytes.NewReader(data))
+	if err != nil {
+		return nil, fmt.Errorf("begins like gzip, but is not: %w", err)
+	}
+	return readBounded(z)
+}
+
+func (s *source) open() (fs.File, error) {
+	if s.fsys != nil {
+		return s.fsys.Open(s.name)
+	}
+	return os.Open(s.name)
+}
+
+func kindOf(m fs.FileMode) string {
+	if m.IsDir() {
+		return "a directory"
+	}
+	return "something special (" + m.Type().String() + ")"
+}
+
+func readBounded(r io.Reader) ([]byte, error) {
+	data, err := io.ReadAll(io.LimitReader(r, maxFile+1))
+	if err != nil {
+		return nil, fmt.Errorf("cannot be read: %w", err)
+	}
+	if len(data) > maxFile {
+		return nil, fmt.Errorf("is larger than %d MB; split it into several files", maxFile>>20)
+	}
+	return data, nil
+}
+
+// forget keeps the parsed files of this load for the next, without their text.
+func (l *loader) forget(in *inputs) {
+	l.cache = map[string]*source{}
+	for _, s := range in.all() {
+		s.data = nil
+		l.cache[s.name] = s
+	}
+}

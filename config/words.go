@@ -1,0 +1,75 @@
+package config
+
+import (
+	"fmt"
+	"maps"
+	"net/url"
+	"slices"
+	"strings"
+	"text/template"
+)
+
+// keysOf returns the keys of m, sorted.
+func keysOf[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
+
+// didYouMean returns "; did you mean x?" for the member of known that is like
+// what was written, or "".
+func didYouMean(written string, known []string) string {
+	best, dist := "", max(1, len(written)/3)+1
+	for _, k := range known {
+		if d := distance(strings.ToLower(written), strings.ToLower(k), dist); d < dist && k != written {
+			best, dist = k, d
+		}
+	}
+	if best == "" {
+		return ""
+	}
+	return fmt.Sprintf("; did you mean %q?", best)
+}
+
+// distance counts the edits between a and b (a swap of neighbours is one); from
+// limit on it does not matter how many.
+func distance(a, b string, limit int) int {
+	if d := len(a) - len(b); d >= limit || -d >= limit {
+		return limit
+	}
+	var before, last []int
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		before, last, row = last, row, make([]int, len(b)+1)
+		row[0] = i
+		for j := 1; j <= len(b); j++ {
+			cost := 1
+			if a[i-1] == b[j-1] {
+				cost = 0
+			}
+			row[j] = min(last[j]+1, row[j-1]+1, last[j-1]+cost)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				row[j] = min(row[j], before[j-2]+1)
+			}
+		}
+	}
+	return row[len(b)]
+}
+
+func checkURL(at spot, text string) {
+	if text == "" {
+		return
+	}
+	if _, err := url.Parse(text); err != nil {
+		at.wrong(fmt.Sprintf("%q is not an address: %v", text, err))
+	}
+}
+
+// parseTemplate parses a Go template, or says at its place what is wrong.
+func parseTemplate(at spot, text string) *template.Template {
+	t, err := template.New("").Parse(text)
+	if err != nil {
+		at.wrong("is not a template: " + strings.TrimPrefix(err.Error(), "template: :"))
+		return nil
+	}
+	return t
+}
