@@ -192,3 +192,13 @@ type RepoJobs struct {
 	// Warnings are about the repository's own files.
 	Warnings Problems
 }
+
+// First returns the first file because of which the job runs, if there is one.
+func (c ChangeMatcher) First(files []string) (file string, ok bool) {
+	for _, f := range files {
+		if c.RunIfChanged != "" && c.changes.MatchString(f) || c.SkipIfOnlyChanged != "" && !c.changes.MatchString(f) {
+			return f, true
+		}
+	}
+	return "", false
+}
