@@ -121,7 +121,6 @@ func inRepoSources(fsys fs.FS, rep *report) []*source {
 		for _, err := range w.errs {
 			rep.unreadable(InRepoDir, err)
 		}
-		slices.Sort(w.files)
 		names = w.files
 	}
 	var out []*source

@@ -9,13 +9,12 @@ import (
 	"strings"
 )
 
-// walk lists the .yaml and .yml files of fsys below dir, in lexical order. Names
-// that begin with ".." are a ConfigMap's machinery; .prowignore files hide what
-// they name. shown is what dir is called in errors.
+// walk lists the .yaml and .yml files of fsys below dir, directory by directory,
+// each in lexical order. Names that begin with ".." are a ConfigMap's machinery;
+// .prowignore files hide what they name. shown is what dir is called in errors.
 func walk(fsys fs.FS, dir, shown string) ([]string, error) {
 	w := &walker{fsys: fsys, root: dir}
 	w.dir(dir, nil, 0)
-	slices.Sort(w.files)
 	if len(w.errs) > 0 {
 		return w.files, fmt.Errorf("below %s: %w", shown, errors.Join(w.errs...))
 	}
