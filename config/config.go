@@ -30,6 +30,7 @@ type Config struct {
 
 	shared *shared // what jobs of repositories need to be finished
 	res    regexps
+	digest string // of all that was read
 }
 
 // ProwConfig is the main file without jobs.

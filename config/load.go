@@ -67,13 +67,13 @@ func (l *loader) load(ctx context.Context) (cfg *Config, err error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Config{Loaded: time.Now(), Version: in.version, res: l.res}
+	defer l.forget(in)
+	c := &Config{Loaded: time.Now(), Version: in.version, digest: in.digest, res: l.res}
 	l.assemble(c, in, rep)
 	if p := rep.errors(in); len(p) > 0 {
 		return nil, p
 	}
 	c.Warnings = rep.warnings(in)
-	l.forget(in)
 	return c, nil
 }
 
@@ -85,6 +85,7 @@ type inputs struct {
 	plugins     *source
 	pluginExtra []*source
 	version     string
+	digest      string
 }
 
 func (in *inputs) all() []*source {
@@ -136,19 +137,24 @@ func (l *loader) gather(ctx context.Context, rep *report) (*inputs, error) {
 	for _, s := range in.all() {
 		rep.problems = append(rep.problems, s.problems...)
 	}
-	in.version = l.version(in)
+	in.digest = in.sum()
+	in.version = l.version(in.digest)
 	return in, nil
 }
 
-// version is the text of a VERSION file beside the main file; else a hash of
-// all that was read.
-func (l *loader) version(in *inputs) string {
+// version is the text of a VERSION file beside the main file, else digest.
+func (l *loader) version(digest string) string {
 	if l.paths.Config != "" {
 		b, err := os.ReadFile(filepath.Join(filepath.Dir(l.paths.Config), "VERSION"))
-		if err == nil {
+		if err == nil && len(b) > 0 && len(b) < 200 {
 			return strings.TrimSpace(string(b))
 		}
 	}
+	return digest
+}
+
+// sum is a digest of all that was read.
+func (in *inputs) sum() string {
 	h := sha256.New()
 	for _, s := range in.all() {
 		fmt.Fprintf(h, "%s\x00%x\n", s.name, s.hash)

@@ -25,6 +25,7 @@ type source struct {
 	zipped bool       // may be gzip
 	fresh  bool       // decoded at every load, because assembling changes the value
 
+	info     fs.FileInfo // when it was read
 	hash     [sha256.Size]byte
 	data     []byte // nil once the load is over
 	value    any
@@ -62,6 +63,10 @@ func (s *source) parse(old *source) {
 			s.fail(Position{}, fmt.Sprintf("cannot be decoded: %v", r))
 		}
 	}()
+	if old != nil && s.untouched(old) {
+		s.info, s.hash, s.value, s.problems = old.info, old.hash, old.value, old.problems
+		return
+	}
 	data, err := s.read()
 	if err != nil {
 		s.fail(Position{}, err.Error())
@@ -94,8 +99,8 @@ func (s *source) read() ([]byte, error) {
 		return nil, fmt.Errorf("cannot be read: %w", err)
 	}
 	defer f.Close()
-	if info, err := f.Stat(); err == nil && !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("is %s, not a file", kindOf(info.Mode()))
+	if s.info, err = f.Stat(); err == nil && !s.info.Mode().IsRegular() {
+		return nil, fmt.Errorf("is %s, not a file", kindOf(s.info.Mode()))
 	}
 	data, err := readBounded(f)
 	if err != nil || !s.zipped || !bytes.HasPrefix(data, []byte{0x1f, 0x8b}) {
@@ -106,6 +111,26 @@ func (s *source) read() ([]byte, error) {
 		return nil, fmt.Errorf("begins like gzip, but is not: %w", err)
 	}
 	return readBounded(z)
+}
+
+// untouched reports whether the file is the one that was read as old.
+func (s *source) untouched(old *source) bool {
+	if s.fresh || s.fsys != nil || old.info == nil || old.value == nil {
+		return false
+	}
+	info, err := os.Stat(s.name)
+	return err == nil && os.SameFile(info, old.info) && info.Size() == old.info.Size() && info.ModTime().Equal(old.info.ModTime())
+}
+
+// text returns the content of s, read again if it is needed no longer.
+func (s *source) text() []byte {
+	if s == nil {
+		return nil
+	}
+	if s.data == nil {
+		s.data, _ = s.read() // without it positions stay unknown
+	}
+	return s.data
 }
 
 func (s *source) open() (fs.File, error) {
@@ -134,6 +159,7 @@ func readBounded(r io.Reader) ([]byte, error) {
 }
 
 // forget keeps the parsed files of this load for the next, without their text.
+// Findings of decoding are kept with them.
 func (l *loader) forget(in *inputs) {
 	l.cache = map[string]*source{}
 	for _, s := range in.all() {
