@@ -1,0 +1,106 @@
+package tide
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"sync"
+
+	prow "github.com/prow-ci/prow"
+)
+
+// pool is what the worker remembers of one branch between two looks. One look
+// at a time works on it; what others read is guarded by mu.
+type pool struct {
+	loaded   bool
+	failures []Failure
+	hold     *Refusal       // nothing can be merged into the branch
+	sets     map[string]set // what a set needs, by its refs
+	saved    map[string]string
+	told     map[int]string // text of each verdict, as last told
+	moved    string         // the decision last told
+
+	mu       sync.Mutex
+	owns     map[int]own
+	history  []prow.Record
+	snapshot *snapshot // what was last published
+}
+
+func newPool() *pool {
+	return &pool{sets: map[string]set{}, saved: map[string]string{}, told: map[int]string{}, owns: map[int]own{}}
+}
+
+func failuresName(k key) string { return "tide/failed/" + k.String() }
+
+// load finds again, once, what was remembered before a restart.
+func (p *pool) load(ctx context.Context, m prow.Memory, k key) error {
+	if p.loaded {
+		return nil
+	}
+	if err := load(ctx, m, failuresName(k), &p.failures); err != nil {
+		return err
+	}
+	var history []prow.Record
+	if err := load(ctx, m, prow.HistoryName(k.Repo, k.Branch), &history); err != nil {
+		return err
+	}
+	p.mu.Lock()
+	p.history = history
+	p.mu.Unlock()
+	p.loaded = true
+	return nil
+}
+
+// load reads a value from memory; absent leaves v as it is.
+func load(ctx context.Context, m prow.Memory, name string, v any) error {
+	text, err := m.Load(ctx, name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err == nil {
+		err = json.Unmarshal(text, v)
+	}
+	if err != nil {
+		return fmt.Errorf("memory %s: %w", name, err)
+	}
+	return nil
+}
+
+func save(ctx context.Context, m prow.Memory, name string, v any) error {
+	text, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	if err := m.Save(ctx, name, text); err != nil {
+		return fmt.Errorf("memory %s: %w", name, err)
+	}
+	return nil
+}
+
+func (p *pool) own(number int, of string) (own, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	o, ok := p.owns[number]
+	return o, ok && o.of == of
+}
+
+func (p *pool) keep(number int, o own) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.owns[number] = o
+}
+
+// tidy forgets what belongs to pull requests that are gone.
+func (p *pool) tidy(here []*Facts) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for n := range p.owns {
+		if !slices.ContainsFunc(here, func(f *Facts) bool { return f.Pull.ID.Number == n }) {
+			delete(p.owns, n)
+			delete(p.told, n)
+		}
+	}
+}

@@ -1,0 +1,349 @@
+package tide
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	prow "github.com/prow-ci/prow"
+	"github.com/prow-ci/prow/git"
+)
+
+// set is what some pull requests together have to pass.
+type set struct {
+	of    string
+	needs []Need
+}
+
+// findSets finds the sets that were tested on this base. One counts as long as
+// each of its members is here with the head that was tested, and misses nothing
+// but what the set tests anew: a check of a member alone that flaked does not
+// undo what passed together.
+func (l *look) findSets(ctx context.Context) error {
+	groups := map[string][]*prow.Job{}
+	var order []string
+	for _, j := range l.jobs {
+		if j.Spec.Type != prow.Batch {
+			continue
+		}
+		name := j.Spec.Refs.String()
+		if groups[name] == nil {
+			order = append(order, name)
+		}
+		groups[name] = append(groups[name], j)
+	}
+	slices.Reverse(order) // oldest first
+	here := map[int]string{}
+	for _, s := range l.all {
+		here[s.Ref.Number] = s.Ref.SHA
+	}
+	known := forget(l.pool.failures, here)
+	news := len(known) != len(l.pool.failures)
+	for _, name := range order {
+		refs := groups[name][0].Spec.Refs.Pulls
+		if !l.areHere(refs) {
+			continue
+		}
+		needs, err := l.setNeeds(ctx, name, refs)
+		if err != nil {
+			l.failed(fmt.Errorf("set %s: %w", numbers(refs), err))
+			continue
+		}
+		s := judgeSet(refs, needs, groups[name])
+		if len(s.Failed) > 0 {
+			var n bool
+			known, n = remember(known, Failure{BaseSHA: l.branch.SHA, Members: members(refs), Contexts: s.Failed, At: l.now})
+			news = news || n
+		}
+		if len(needs) > 0 && l.fit(refs, contexts(needs)) {
+			l.in.Sets = append(l.in.Sets, s)
+		}
+	}
+	l.pool.failures = known
+	if !news {
+		return nil
+	}
+	return save(ctx, l.w.Memory, failuresName(l.key), known)
+}
+
+// judgeSet says how the test of a set stands, by the best result of each need.
+func judgeSet(refs []prow.PullRef, needs []Need, jobs []*prow.Job) *Set {
+	s := &Set{Refs: refs, Jobs: map[string]Result{}}
+	pending := false
+	for _, n := range needs {
+		var best prow.CheckState
+		errors := 0
+		for _, j := range jobs {
+			r := result(j)
+			if r.Context != n.Context {
+				continue
+			}
+			if r.State == prow.Error {
+				errors++
+			}
+			if c := prow.CheckFor(r.State); rank(c) > rank(best) {
+				best = c
+				s.Jobs[n.Context] = r
+			}
+		}
+		switch {
+		case best == prow.CheckSuccess:
+		case best == prow.CheckPending:
+			pending = true
+		case best == "", best == prow.CheckError && errors < maxErrors:
+			s.Missing = append(s.Missing, n.Context)
+		default:
+			s.Failed = append(s.Failed, n.Context)
+		}
+	}
+	switch {
+	case len(s.Failed) > 0:
+		s.State = Failing
+	case len(s.Missing) > 0:
+		s.State = Missing
+	case pending:
+		s.State = Pending
+	default:
+		s.State = Passing
+	}
+	return s
+}
+
+func contexts(needs []Need) []string {
+	out := make([]string, 0, len(needs))
+	for _, n := range needs {
+		out = append(out, n.Context)
+	}
+	return out
+}
+
+func (l *look) standing(number int) *Standing {
+	for _, s := range l.all {
+		if s.Ref.Number == number {
+			return s
+		}
+	}
+	return nil
+}
+
+// areHere reports whether each of refs is open with this head.
+func (l *look) areHere(refs []prow.PullRef) bool {
+	return !slices.ContainsFunc(refs, func(p prow.PullRef) bool {
+		s := l.standing(p.Number)
+		return s == nil || s.Ref.SHA != p.SHA
+	})
+}
+
+func (l *look) fit(refs []prow.PullRef, contexts []string) bool {
+	return !slices.ContainsFunc(refs, func(p prow.PullRef) bool { return !l.standing(p.Number).fits(contexts) })
+}
+
+// setNeeds returns what a set has to pass: the required presubmits of all of
+// it merged, for all files that it changes.
+func (l *look) setNeeds(ctx context.Context, name string, refs []prow.PullRef) ([]Need, error) {
+	of := l.cfg.Version + fmt.Sprint(l.branch.Required)
+	if s, ok := l.pool.sets[name]; ok && s.of == of {
+		return s.needs, nil
+	}
+	var ids []prow.IssueID
+	var heads []string
+	for _, p := range refs {
+		ids = append(ids, prow.IssueID{Repo: l.key.Repo, Number: p.Number})
+		heads = append(heads, p.SHA)
+	}
+	jobs := l.w.InRepo.Jobs(ctx, l.cfg, l.key.Repo, l.key.Branch, l.branch.SHA, heads...)
+	if jobs.Broken != nil {
+		return nil, jobs.Broken
+	}
+	policy, err := l.policy(jobs.Presubmits)
+	if err != nil {
+		return nil, err
+	}
+	needs, err := l.needs(ctx, jobs.Presubmits, policy, ids, heads)
+	if err != nil {
+		return nil, err
+	}
+	for old := range l.pool.sets {
+		if !strings.HasPrefix(old, l.key.Branch+":"+l.branch.SHA) {
+			delete(l.pool.sets, old)
+		}
+	}
+	l.pool.sets[name] = set{of, needs}
+	return needs, nil
+}
+
+// decide finds a set to test where one may be wanted, and decides.
+func (l *look) decide(ctx context.Context) prow.Move {
+	m := Decide(l.in)
+	if m.Do != prow.Wait && m.Do != prow.Trigger || l.rules.Limit < 0 || !l.in.roomForSet() {
+		return m
+	}
+	next, err := l.next(ctx)
+	if err != nil {
+		l.failed(fmt.Errorf("looking for a set to test: %w", err))
+		return m // one at a time goes on
+	}
+	l.in.Next = next
+	return Decide(l.in)
+}
+
+// next chooses the set to test next: one that was tested before on an older
+// base, if that is configured, else as many as merge together, those nobody
+// suspects first.
+func (l *look) next(ctx context.Context) ([]prow.PullRef, error) {
+	candidates := candidates(l.in.Pulls, l.pool.failures)
+	if len(candidates) < 2 {
+		return nil, nil
+	}
+	if l.rules.KeepBatches {
+		if refs, err := l.earlier(ctx, candidates); err != nil || refs != nil {
+			return refs, err
+		}
+	}
+	picked, err := l.pick(ctx, candidates)
+	if err != nil || len(picked) < 2 {
+		return nil, err
+	}
+	return l.worthTesting(ctx, refsOf(picked))
+}
+
+// candidates are the pull requests that may be tested together, those in the
+// fewest failed sets first.
+func candidates(pulls []*Standing, known []Failure) []*Standing {
+	var out []*Standing
+	for _, s := range pulls {
+		if s.Eligible {
+			out = append(out, s)
+		}
+	}
+	slices.SortStableFunc(out, func(a, b *Standing) int {
+		return suspicion(known, Member{a.Ref.Number, a.Ref.SHA}) - suspicion(known, Member{b.Ref.Number, b.Ref.SHA})
+	})
+	return out
+}
+
+// pick takes candidates as long as git can merge them and no failed set is
+// tested again.
+func (l *look) pick(ctx context.Context, candidates []*Standing) ([]*Standing, error) {
+	var needs []string
+	for _, s := range candidates {
+		needs = append(needs, contexts(s.Facts.Needs)...)
+	}
+	left := candidates
+	var picked []*Standing
+	for len(left) > 0 {
+		picked = full(left, l.rules.Limit, l.pool.failures, needs)
+		if len(picked) < 2 {
+			return nil, nil
+		}
+		var pulls []*prow.Pull
+		var methods []prow.MergeMethod
+		for _, s := range picked {
+			pulls, methods = append(pulls, s.Facts.Pull), append(methods, s.Method)
+		}
+		err := l.together(ctx, pulls, methods...)
+		clash := (*git.ConflictError)(nil)
+		if !errors.As(err, &clash) {
+			return picked, err
+		}
+		out := picked[clash.Index]
+		left = slices.DeleteFunc(slices.Clone(left), func(s *Standing) bool { return s == out })
+	}
+	return nil, nil
+}
+
+// full returns the first of candidates that may be tested together, at most
+// limit.
+func full(candidates []*Standing, limit int, known []Failure, needs []string) []*Standing {
+	var out []*Standing
+	var set []Member
+	for _, s := range candidates {
+		if limit > 0 && len(out) == limit {
+			break
+		}
+		m := Member{s.Ref.Number, s.Ref.SHA}
+		if room(known, set, m, needs) {
+			out, set = append(out, s), append(set, m)
+		}
+	}
+	return out
+}
+
+// worthTesting returns refs if something is tested for them together.
+func (l *look) worthTesting(ctx context.Context, refs []prow.PullRef) ([]prow.PullRef, error) {
+	name := l.refs(refs).String()
+	needs, err := l.setNeeds(ctx, name, refs)
+	if err != nil || len(needs) == 0 {
+		return nil, err
+	}
+	return refs, nil
+}
+
+// maxEarlier is how many earlier tests of sets are looked at.
+const maxEarlier = 200
+
+// earlier finds the set of candidates that was most often tested on older bases,
+// with success or still running, and still merges.
+func (l *look) earlier(ctx context.Context, candidates []*Standing) ([]prow.PullRef, error) {
+	for _, state := range [][]prow.State{{prow.Success}, {prow.Scheduling, prow.Triggered, prow.Pending}} {
+		jobs, err := l.w.Jobs.List(ctx, prow.JobFilter{Repo: l.key.Repo, Base: l.key.Branch, Types: []prow.Type{prow.Batch}, States: state, Limit: maxEarlier})
+		if err != nil {
+			return nil, err
+		}
+		for _, refs := range often(jobs, l.branch.SHA, l.rules.Limit) {
+			again := l.among(refs, candidates)
+			if again == nil {
+				continue
+			}
+			picked, err := l.pick(ctx, again)
+			if err != nil {
+				return nil, err
+			}
+			if len(picked) == len(again) {
+				return l.worthTesting(ctx, refsOf(picked))
+			}
+		}
+	}
+	return nil, nil
+}
+
+// among returns the candidates that refs name, nil if one is none.
+func (l *look) among(refs []prow.PullRef, candidates []*Standing) []*Standing {
+	var out []*Standing
+	for _, p := range refs {
+		i := slices.IndexFunc(candidates, func(s *Standing) bool { return s.Ref.Number == p.Number && s.Ref.SHA == p.SHA })
+		if i < 0 {
+			return nil
+		}
+		out = append(out, candidates[i])
+	}
+	return out
+}
+
+// often returns the sets of jobs on other bases, those with most jobs first.
+func often(jobs []*prow.Job, baseSHA string, limit int) [][]prow.PullRef {
+	count := map[string]int{}
+	var sets [][]prow.PullRef
+	for _, j := range jobs {
+		pulls := j.Spec.Refs.Pulls
+		if j.Spec.Refs.BaseSHA == baseSHA || limit > 0 && len(pulls) > limit {
+			continue
+		}
+		name := fmt.Sprint(members(pulls))
+		if count[name]++; count[name] == 1 {
+			sets = append(sets, pulls)
+		}
+	}
+	slices.SortStableFunc(sets, func(a, b []prow.PullRef) int { return count[fmt.Sprint(members(b))] - count[fmt.Sprint(members(a))] })
+	return sets
+}
+
+func refsOf(all []*Standing) []prow.PullRef {
+	out := make([]prow.PullRef, 0, len(all))
+	for _, s := range all {
+		out = append(out, s.Ref)
+	}
+	return out
+}
