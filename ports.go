@@ -127,6 +127,7 @@ type JobFilter struct {
 	Queue    string
 	Labels   map[string]string
 	Since    time.Time // created at or after
+	Until    time.Time // created before
 	Complete *bool
 	Visible  bool   // leaves out hidden jobs
 	Limit    int    // at most so many

@@ -196,6 +196,8 @@ func jobFilters(t *testing.T, s prow.Jobs) {
 		{"author", prow.JobFilter{Author: "bob"}, []string{"g", "c"}},
 		{"labels", prow.JobFilter{Labels: map[string]string{"k": "v"}}, []string{"c"}},
 		{"build", prow.JobFilter{BuildID: "77"}, []string{"b"}},
+		{"until", prow.JobFilter{Until: time.Now().Add(-time.Hour)}, []string{}},
+		{"since and until", prow.JobFilter{Since: time.Now().Add(-time.Hour), Until: time.Now().Add(time.Hour), Job: "push"}, []string{"d"}},
 		{"visible", prow.JobFilter{Visible: true, Limit: 1, Before: "g"}, []string{"e"}},
 		{"page", prow.JobFilter{Limit: 2, Before: "e"}, []string{"d", "c"}},
 		{"last page", prow.JobFilter{Limit: 9, Before: "b"}, []string{"a"}},

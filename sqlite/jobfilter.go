@@ -135,6 +135,9 @@ func terms(f prow.JobFilter) []term {
 	}
 	if strings.Contains(f.Job, "*") {
 		all = append(all, column1("job", "GLOB ?", []any{glob(f.Job)}, 0))
+	} else if f.Complete != nil && !*f.Complete && f.Job != "" {
+		// Plank asks this for each job it starts.
+		all = append(all, term{column: "job", test: "+jobs.job = ?", lead: "jobs.complete = 0 AND jobs.job = ?", args: []any{f.Job}, rank: 1})
 	} else {
 		equal("job", f.Job, 6)
 	}
@@ -163,6 +166,9 @@ func terms(f prow.JobFilter) []term {
 	}
 	if !f.Since.IsZero() {
 		all = append(all, column1("created", ">= ?", []any{f.Since.UnixNano()}, 10))
+	}
+	if !f.Until.IsZero() {
+		all = append(all, column1("created", "< ?", []any{f.Until.UnixNano()}, 10))
 	}
 	if f.Complete != nil && *f.Complete {
 		all = append(all, column1("complete", "= 1", nil, 0))

@@ -34,7 +34,7 @@ CREATE TABLE jobs (
 	queue    TEXT NOT NULL,
 	hidden   INTEGER NOT NULL
 ) STRICT;
-CREATE INDEX jobs_incomplete ON jobs (state) WHERE complete = 0;
+CREATE INDEX jobs_incomplete ON jobs (job) WHERE complete = 0;
 CREATE INDEX jobs_state      ON jobs (state);
 CREATE INDEX jobs_type       ON jobs (type);
 CREATE INDEX jobs_job        ON jobs (job);
