@@ -100,8 +100,8 @@ type Call struct {
 
 	mu   sync.Mutex
 	did  []string
-	said []string        // answers given, see Reply
-	own  *[]prow.Comment // see Own
+	said map[string][]string // answers given, see Reply
+	own  *[]prow.Comment     // see Own
 }
 
 // Did notes an effect, one sentence, for the page of deliveries and the story of

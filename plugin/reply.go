@@ -39,15 +39,17 @@ func (c *Call) Reply(ctx context.Context, text string) error {
 	if !ok || e.By == "" {
 		return c.Say(ctx, text)
 	}
-	answer := c.gather(text)
+	key := unseen("reply:" + c.Plugin + ":" + e.ID)
+	answer := c.gather(key, text)
 	body := fmt.Sprintf("@%s: %s\n\n<details>\n\nIn response to [this](%s):\n\n%s\n\n%s\n</details>",
 		e.By, answer, e.URL, Quote(e.Body), c.footer())
-	return c.comment(ctx, c.deliveryKey(), body)
+	return c.comment(ctx, key, body)
 }
 
-// Say answers nobody in particular. It is keyed like Reply.
+// Say answers nobody in particular. It is keyed like Reply, apart from it.
 func (c *Call) Say(ctx context.Context, text string) error {
-	return c.comment(ctx, c.deliveryKey(), c.plain(c.gather(text)))
+	key := unseen("say:" + c.Plugin + ":" + c.Event.Delivery())
+	return c.comment(ctx, key, c.plain(c.gather(key, text)))
 }
 
 // Note keeps one comment of this plugin by that key, whoever caused it: another
@@ -56,7 +58,17 @@ func (c *Call) Note(ctx context.Context, key, text string) error {
 	return c.comment(ctx, c.noteKey(key), c.plain(text))
 }
 
-// Unnote deletes the comment kept by Note.
+// Keep is Note for a text that is complete as it is.
+func (c *Call) Keep(ctx context.Context, key, body string) error {
+	return c.comment(ctx, c.noteKey(key), body)
+}
+
+// Kept reports whether body is that of a comment by Note or Keep with the key.
+func (c *Call) Kept(key, body string) bool {
+	return strings.Contains(body, "<!-- "+c.noteKey(key)+" -->")
+}
+
+// Unnote deletes the comment kept by Note or Keep.
 func (c *Call) Unnote(ctx context.Context, key string) error {
 	return c.Forge.Uncomment(ctx, c.At, c.noteKey(key))
 }
@@ -68,21 +80,22 @@ func (c *Call) comment(ctx context.Context, key, body string) error {
 	return nil
 }
 
-// gather adds text to what this call has answered already.
-func (c *Call) gather(text string) string {
+// gather adds text to what this call has answered already under the key.
+func (c *Call) gather(key, text string) string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !slices.Contains(c.said, text) {
-		c.said = append(c.said, text)
+	if c.said == nil {
+		c.said = map[string][]string{}
 	}
-	return cut(strings.Join(c.said, "\n\n"), replyLimit)
+	if !slices.Contains(c.said[key], text) {
+		c.said[key] = append(c.said[key], text)
+	}
+	return cut(strings.Join(c.said[key], "\n\n"), replyLimit)
 }
 
 func (c *Call) plain(text string) string {
 	return fmt.Sprintf("%s\n\n<details>\n\n%s\n</details>", text, c.footer())
 }
-
-func (c *Call) deliveryKey() string { return unseen("reply:" + c.Plugin + ":" + c.Event.Delivery()) }
 
 func (c *Call) noteKey(key string) string { return unseen(c.Plugin + ":" + key) }
 

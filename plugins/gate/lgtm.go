@@ -1,0 +1,359 @@
+package gate
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	prow "github.com/prow-ci/prow"
+	"github.com/prow-ci/prow/config"
+	"github.com/prow-ci/prow/owners"
+	"github.com/prow-ci/prow/plugin"
+)
+
+// LGTMConfig is an entry of the section `lgtm`.
+type LGTMConfig struct {
+	Repos            []string `json:"repos,omitempty"`
+	ReviewActsAsLGTM bool     `json:"review_acts_as_lgtm,omitempty"`
+	StoreTreeHash    bool     `json:"store_tree_hash,omitempty"`
+	StickyTeam       string   `json:"trusted_team_for_sticky_lgtm,omitempty"`
+}
+
+// treeHash finds the tree that a comment says was looked at. The original
+// writes and reads the same form.
+var treeHash = regexp.MustCompile(`<details>Git tree hash: ([0-9a-f]+)</details>`)
+
+// removedBefore finds the original's comment that new commits removed the label.
+var removedBefore = regexp.MustCompile(`^New changes are detected\. LGTM label has been removed\.`)
+
+const removedNote = "removed"
+
+type lgtm struct {
+	section *plugin.Section[[]LGTMConfig]
+}
+
+// LGTM lets reviewers say that a change looks good to them.
+func LGTM() plugin.Plugin {
+	l := lgtm{&plugin.Section[[]LGTMConfig]{Key: "lgtm", Check: func(all *[]LGTMConfig) error {
+		return plugin.EachOnce(*all, func(l *LGTMConfig) []string { return l.Repos })
+	}}}
+	return plugin.Plugin{
+		Name: "lgtm",
+		Doc:  "Keeps the label `" + prow.LGTM + "`, by which reviewers say that a change looks good. New commits take it away.",
+		Commands: []plugin.Command{{
+			Name: "lgtm", Aliases: []string{"remove-lgtm"}, Args: regexp.MustCompile(`(?i)|cancel|no-issue`),
+			Where: plugin.Pulls, Run: l.onCommand,
+			Usage: "/lgtm [cancel], /remove-lgtm, or a review on GitHub", Featured: true,
+			Who:      "Collaborators of the repository; with owners.skip_collaborators, approvers and reviewers of a changed file. The author may take it away.",
+			Doc:      "Adds or removes the label `" + prow.LGTM + "`, which is usually required for merging.",
+			Examples: []string{"/lgtm", "/lgtm cancel", "/remove-lgtm"},
+		}},
+		OnPull:   l.onPull,
+		OnReview: l.onReview,
+		Sections: []plugin.AnySection{l.section},
+		Help:     l.help,
+		Snippet: `lgtm:
+- repos: [org, org/repo]
+  review_acts_as_lgtm: true
+  store_tree_hash: true
+  trusted_team_for_sticky_lgtm: maintainers
+`,
+	}
+}
+
+func (l lgtm) config(cfg *config.Config, r prow.Repo) LGTMConfig {
+	if x := plugin.MostSpecific(*l.section.Of(cfg), r, func(l *LGTMConfig) []string { return l.Repos }); x != nil {
+		return *x
+	}
+	return LGTMConfig{}
+}
+
+func (l lgtm) help(cfg *config.Config, r prow.Repo) string {
+	o := l.config(cfg, r)
+	var out []string
+	if o.ReviewActsAsLGTM {
+		out = append(out, "Reviews of \"approve\" or \"request changes\" act as `/lgtm` and `/lgtm cancel`.")
+	}
+	if o.StoreTreeHash {
+		out = append(out, "The label survives a rebase or squash that changes no content.")
+	}
+	if o.StickyTeam != "" {
+		out = append(out, fmt.Sprintf("On pull requests by members of the team %s new commits do not remove the label.", o.StickyTeam))
+	}
+	return strings.Join(out, " ")
+}
+
+// opinion is what somebody wishes for the label.
+type opinion struct {
+	by   string
+	good bool
+}
+
+func (l lgtm) onCommand(ctx context.Context, c *plugin.Call, e prow.CommentEvent, lines []plugin.Line) error {
+	good := slices.ContainsFunc(lines, saysGood)
+	return l.decide(ctx, c, opinion{by: e.By, good: good})
+}
+
+// speaks reports whether l is one of the plugin's commands.
+func speaks(l plugin.Line) bool {
+	name, rest := strings.ToLower(l.Name), strings.ToLower(l.Rest)
+	return (name == "lgtm" || name == "remove-lgtm") && slices.Contains([]string{"", "cancel", "no-issue"}, rest)
+}
+
+func saysGood(l plugin.Line) bool {
+	return strings.EqualFold(l.Name, "lgtm") && !strings.EqualFold(l.Rest, "cancel")
+}
+
+func (l lgtm) onReview(ctx context.Context, c *plugin.Call, e prow.ReviewEvent) error {
+	judges := e.Review.State == prow.ReviewApproved || e.Review.State == prow.ReviewChanges
+	if e.Action != "submitted" || !judges || e.Review.AuthorBot || !l.config(c.Config, c.At.Repo).ReviewActsAsLGTM {
+		return nil
+	}
+	if slices.ContainsFunc(plugin.Lines(e.Review.Body), speaks) {
+		return nil // it comes as a comment too
+	}
+	if self, err := c.IsSelf(ctx, e.Review.Author); err != nil || self {
+		return err
+	}
+	return l.decide(ctx, c, opinion{by: e.Review.Author, good: e.Review.State == prow.ReviewApproved})
+}
+
+// decide grants or refuses an opinion.
+func (l lgtm) decide(ctx context.Context, c *plugin.Call, o opinion) error {
+	p, err := c.Forge.Pull(ctx, c.At)
+	if err != nil {
+		return fmt.Errorf("pull request %s: %w", c.At, err)
+	}
+	if p.State != "open" {
+		return nil
+	}
+	isAuthor := prow.NormLogin(o.by) == prow.NormLogin(p.Author)
+	switch {
+	case isAuthor && o.good:
+		return prow.Refuse("you cannot LGTM your own PR.")
+	case isAuthor:
+	default:
+		if err := l.permit(ctx, c, p, o); err != nil {
+			return err
+		}
+	}
+	return l.set(ctx, c, p, o.good)
+}
+
+// permit returns a refusal if the person has no say here.
+func (l lgtm) permit(ctx context.Context, c *plugin.Call, p *prow.Pull, o opinion) error {
+	verb := map[bool]string{true: "adding LGTM to", false: "removing LGTM from"}[o.good]
+	if config.Listed(c.Config.Plugins.Owners.SkipCollaborators, c.At.Repo) {
+		ok, err := ownsSome(ctx, c, p, o.by)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			return prow.Refuse("%s a PR is restricted to approvers and reviewers in OWNERS files.", verb)
+		}
+		return nil
+	}
+	ok, err := c.Forge.Collaborator(ctx, c.At.Repo, o.by)
+	if err != nil {
+		return fmt.Errorf("whether %s collaborates on %s: %w", o.by, c.At.Repo, err)
+	}
+	if !ok {
+		return prow.Refuse("%s a PR is restricted to collaborators of %s.", verb, c.At.Repo)
+	}
+	if !slices.ContainsFunc(p.Assignees, func(a string) bool { return prow.NormLogin(a) == prow.NormLogin(o.by) }) {
+		if err := c.Forge.Assign(ctx, c.At, o.by); err != nil {
+			c.Log.Warn("reviewer could not be assigned", "login", o.by, "error", err)
+		}
+	}
+	return nil
+}
+
+// ownsSome reports whether login approves or reviews at least one changed file.
+func ownsSome(ctx context.Context, c *plugin.Call, p *prow.Pull, login string) (bool, error) {
+	o, err := c.Owners.At(ctx, c.Config, c.At.Repo, p.Base)
+	if err != nil {
+		return false, err
+	}
+	files, err := c.Forge.Files(ctx, c.At)
+	if err != nil {
+		return false, fmt.Errorf("files of %s: %w", c.At, err)
+	}
+	who := prow.NormLogin(login)
+	for _, f := range files {
+		for _, name := range []string{f.Name, f.OldName} {
+			if name != "" && (slices.Contains(o.Who(owners.Approvers, name), who) || slices.Contains(o.Who(owners.Reviewers, name), who)) {
+				return true, nil
+			}
+		}
+	}
+	return false, nil
+}
+
+// set makes the label what it should be, with what goes with it.
+func (l lgtm) set(ctx context.Context, c *plugin.Call, p *prow.Pull, good bool) error {
+	have := p.HasLabel(prow.LGTM)
+	o := l.config(c.Config, c.At.Repo)
+	if !good {
+		if !have {
+			return nil
+		}
+		return l.remove(ctx, c, p, o)
+	}
+	if !have {
+		if err := c.Forge.AddLabel(ctx, c.At, prow.LGTM); err != nil {
+			return fmt.Errorf("label %s of %s: %w", prow.LGTM, c.At, err)
+		}
+	}
+	sticky, err := l.sticky(ctx, c, o, p.Author)
+	if err != nil || sticky {
+		return err
+	}
+	if o.StoreTreeHash {
+		if err := storeTree(ctx, c, p.HeadSHA); err != nil {
+			return err
+		}
+	}
+	return c.Prune(ctx, func(x prow.Comment) bool { return c.Kept(removedNote, x.Body) || removedBefore.MatchString(x.Body) })
+}
+
+// storeTree notes the tree that was looked at. The note has to be young and
+// unedited to count, so each head has its own.
+func storeTree(ctx context.Context, c *plugin.Call, head string) error {
+	tree, err := headTree(ctx, c, head)
+	if err != nil {
+		return err
+	}
+	stored, err := lookedAt(ctx, c)
+	if err != nil || stored == tree {
+		return err
+	}
+	return c.Keep(ctx, "tree-"+head, fmt.Sprintf("LGTM label has been added.  <details>Git tree hash: %s</details>", tree))
+}
+
+// lookedAt returns the tree of the newest note that nobody edited, or "".
+func lookedAt(ctx context.Context, c *plugin.Call) (string, error) {
+	own, err := c.Own(ctx)
+	if err != nil {
+		return "", err
+	}
+	for _, x := range slices.Backward(own) {
+		if m := treeHash.FindStringSubmatch(x.Body); m != nil && x.Created.Equal(x.Updated) {
+			return m[1], nil
+		}
+	}
+	return "", nil
+}
+
+// headTree returns the tree of a commit of the pull request.
+func headTree(ctx context.Context, c *plugin.Call, head string) (string, error) {
+	commits, err := c.Forge.Commits(ctx, c.At)
+	if err != nil {
+		return "", fmt.Errorf("commits of %s: %w", c.At, err)
+	}
+	for _, x := range commits {
+		if x.SHA == head && x.Tree != "" {
+			return x.Tree, nil
+		}
+	}
+	// GitHub lists 250 commits at most
+	repo := c.Git.Repo(c.At.Repo)
+	if err := repo.Ensure(ctx, []string{fmt.Sprintf("refs/pull/%d/head", c.At.Number)}, head); err != nil {
+		return "", fmt.Errorf("commit %s of %s: %w", head, c.At, err)
+	}
+	tree, err := repo.Tree(ctx, head, "")
+	if err != nil {
+		return "", fmt.Errorf("tree of %s: %w", head, err)
+	}
+	return tree, nil
+}
+
+// remove takes the label away; whoever gave it is asked again.
+func (l lgtm) remove(ctx context.Context, c *plugin.Call, p *prow.Pull, o LGTMConfig) error {
+	if err := c.Forge.RemoveLabel(ctx, c.At, prow.LGTM); err != nil {
+		return fmt.Errorf("label %s of %s: %w", prow.LGTM, c.At, err)
+	}
+	if !o.StoreTreeHash {
+		return nil
+	}
+	reviewers := slices.DeleteFunc(slices.Clone(p.Assignees), func(a string) bool { return prow.NormLogin(a) == prow.NormLogin(p.Author) })
+	if len(reviewers) > 0 {
+		if err := c.Forge.AskReview(ctx, c.At, reviewers...); err != nil {
+			c.Log.Warn("assignees could not be asked for a review", "error", err)
+		}
+	}
+	return c.Prune(ctx, func(x prow.Comment) bool { return treeHash.MatchString(x.Body) })
+}
+
+func (l lgtm) onPull(ctx context.Context, c *plugin.Call, e prow.PullEvent) error {
+	if e.Action != "synchronize" || e.Pull.Merged {
+		return nil
+	}
+	p, err := c.Forge.Pull(ctx, c.At)
+	if err != nil {
+		return fmt.Errorf("pull request %s: %w", c.At, err)
+	}
+	if !p.HasLabel(prow.LGTM) || p.Merged {
+		return nil
+	}
+	if late, err := givenSince(ctx, c, e.Pull.Updated); err != nil || late {
+		return err
+	}
+	o := l.config(c.Config, c.At.Repo)
+	if sticky, err := l.sticky(ctx, c, o, p.Author); err != nil || sticky {
+		return err
+	}
+	if o.StoreTreeHash {
+		if same, err := sameTree(ctx, c, p.HeadSHA); err != nil || same {
+			return err
+		}
+	}
+	if err := l.remove(ctx, c, p, o); err != nil {
+		return err
+	}
+	return c.Note(ctx, removedNote, "New changes are detected. LGTM label has been removed.")
+}
+
+// givenSince reports whether the label was given after t: then the event of the
+// push comes late, and what it tells was looked at.
+func givenSince(ctx context.Context, c *plugin.Call, t time.Time) (bool, error) {
+	if t.IsZero() {
+		return false, nil
+	}
+	changes, err := c.Forge.LabelChanges(ctx, c.At)
+	if err != nil {
+		return false, fmt.Errorf("history of %s: %w", c.At, err)
+	}
+	for _, x := range slices.Backward(changes) {
+		if x.Added && x.Label == prow.LGTM {
+			return x.At.After(t), nil
+		}
+	}
+	return false, nil
+}
+
+// sameTree reports whether the head's content is what was looked at.
+func sameTree(ctx context.Context, c *plugin.Call, head string) (bool, error) {
+	stored, err := lookedAt(ctx, c)
+	if err != nil || stored == "" {
+		return false, err
+	}
+	tree, err := headTree(ctx, c, head)
+	return tree == stored, err
+}
+
+// sticky reports whether the author's team keeps the label across pushes. A team
+// that is not there keeps nothing.
+func (l lgtm) sticky(ctx context.Context, c *plugin.Call, o LGTMConfig, author string) (bool, error) {
+	if o.StickyTeam == "" {
+		return false, nil
+	}
+	members, err := c.Forge.Team(ctx, c.At.Repo.Owner, o.StickyTeam)
+	if err != nil {
+		c.Log.Warn("team for sticky lgtm could not be read", "team", o.StickyTeam, "error", err)
+		return false, nil // we fail closed: the label goes
+	}
+	return slices.ContainsFunc(members, func(m string) bool { return prow.NormLogin(m) == prow.NormLogin(author) }), nil
+}
