@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"path/filepath"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -19,7 +20,7 @@ type day struct {
 	t    *testing.T
 	path string
 	db   *sqlite.DB
-	cfg  *config.Config
+	cfg  atomic.Pointer[config.Config]
 	stop func()
 }
 
@@ -30,7 +31,7 @@ func (d *day) begin() {
 		d.t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(d.t.Context())
-	w := &Worker{Jobs: d.db.Jobs, Memory: d.db.Memory, Config: func() *config.Config { return d.cfg }, Log: slog.New(slog.DiscardHandler), Now: time.Now}
+	w := &Worker{Jobs: d.db.Jobs, Memory: d.db.Memory, Config: d.cfg.Load, Log: slog.New(slog.DiscardHandler), Now: time.Now}
 	done := make(chan error)
 	go func() { done <- w.Run(ctx) }()
 	d.stop = func() {
@@ -83,7 +84,8 @@ func sleep(d time.Duration) {
 
 func story(t *testing.T, of map[string]string, tell func(d *day)) {
 	t.Helper()
-	d := &day{path: filepath.Join(t.TempDir(), "prow.db"), cfg: periodics(t, of)}
+	d := &day{path: filepath.Join(t.TempDir(), "prow.db")}
+	d.cfg.Store(periodics(t, of))
 	synctest.Test(t, func(t *testing.T) {
 		d.t = t
 		d.begin()
@@ -218,7 +220,7 @@ func TestAChangedConfiguration(t *testing.T) {
 	t.Parallel()
 	other := periodics(t, map[string]string{"new": "interval: 24h"})
 	story(t, map[string]string{"old": "cron: '0 * * * *'"}, func(d *day) {
-		d.cfg = other
+		d.cfg.Store(other)
 		sleep(2 * time.Hour)
 		if n := len(d.jobs("old")); n != 0 {
 			t.Errorf("%d runs of what is gone", n)
