@@ -16,7 +16,7 @@ func (w *Worker) act(ctx context.Context, l *look, m prow.Move) error {
 	var err error
 	switch m.Do {
 	case prow.Trigger:
-		s := l.standing(m.On[0].Number)
+		s := l.all.of(m.On[0].Number)
 		err = l.test(ctx, m, s.Missing, s.Facts.Results)
 	case prow.TriggerBatch:
 		err = l.testSet(ctx, m)
@@ -28,7 +28,7 @@ func (w *Worker) act(ctx context.Context, l *look, m prow.Move) error {
 
 // refs is what a test of pulls checks out.
 func (l *look) refs(pulls []prow.PullRef) prow.Refs {
-	refs := trigger.PullRefs(l.standing(pulls[0].Number).Facts.Pull, l.branch.SHA)
+	refs := trigger.PullRefs(l.all.of(pulls[0].Number).Facts.Pull, l.branch.SHA)
 	refs.Pulls = pulls
 	return refs
 }

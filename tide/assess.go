@@ -118,7 +118,7 @@ func Assess(f *Facts, r *Rules, baseSHA string, now time.Time) *Standing {
 	s.People = s.Deny == "" && people == "" && f.Broken == "" && !f.Refusal.holds(f, baseSHA, now)
 	s.InPool = s.People && len(s.Out) == 0
 	s.Ready = s.State == Passing && !slices.ContainsFunc(s.Open, func(o open) bool { return !s.settled(o) })
-	s.Lagging = s.State == Passing && !s.Ready && now.Sub(s.newest()) < lag
+	s.Lagging = s.InPool && s.State == Passing && !s.Ready && now.Sub(s.newest()) < lag
 	s.Eligible = s.InPool && s.State != Failing && !slices.ContainsFunc(s.Open, func(o open) bool { return !s.explained(o) })
 	if s.InPool {
 		s.Gap = ""

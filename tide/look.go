@@ -24,7 +24,7 @@ type look struct {
 
 	branch *prow.Branch
 	jobs   []*prow.Job // tests on this base, and tide's running ones on any
-	all    []*Standing // every open pull request of the branch, in order
+	all    standings   // every open pull request of the branch, in order
 	in     Input
 	said   []prow.Verdict // on each of all
 

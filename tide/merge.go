@@ -35,7 +35,7 @@ func (l *look) merge(ctx context.Context, m prow.Move) error {
 	var failedNumbers []int
 	var back error // the forge says when to come back
 	for i, ref := range m.On {
-		s := l.standing(ref.Number)
+		s := l.all.of(ref.Number)
 		if i > 0 && len(merged) > 0 {
 			if base, err = l.follow(ctx, m.On, merged, base); err != nil {
 				failed, failedNumbers = append(failed, fmt.Sprintf("#%d: %v", ref.Number, err)), append(failedNumbers, ref.Number)
@@ -103,7 +103,7 @@ func (l *look) lastLook(ctx context.Context, m prow.Move) (moved bool, err error
 	set := l.passed(m)
 	for _, ref := range m.On {
 		jobs = append(jobs, func() {
-			s := l.standing(ref.Number)
+			s := l.all.of(ref.Number)
 			id := s.Facts.Pull.ID
 			before, _ := v.get(id)
 			p, e := l.w.Forge.Pull(ctx, id)

@@ -17,6 +17,7 @@ import (
 type pool struct {
 	loaded   bool
 	failures []Failure
+	unsaved  bool           // failures has news that Memory has not
 	hold     *Refusal       // nothing can be merged into the branch
 	sets     map[string]set // what a set needs, by its refs
 	saved    map[string]string

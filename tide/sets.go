@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	prow "github.com/prow-ci/prow"
 	"github.com/prow-ci/prow/git"
@@ -17,14 +18,41 @@ type set struct {
 	needs []Need
 }
 
-// findSets finds the sets that were tested on this base. One counts as long as
-// each of its members is here with the head that was tested, and misses nothing
-// but what the set tests anew: a check of a member alone that flaked does not
-// undo what passed together.
-func (l *look) findSets(ctx context.Context) error {
+// standings are the open pull requests of a branch.
+type standings []*Standing
+
+// of returns the pull request of that number, or nil.
+func (all standings) of(number int) *Standing {
+	for _, s := range all {
+		if s.Ref.Number == number {
+			return s
+		}
+	}
+	return nil
+}
+
+// have reports whether each of refs is open with this head.
+func (all standings) have(refs []prow.PullRef) bool {
+	return !slices.ContainsFunc(refs, func(p prow.PullRef) bool {
+		s := all.of(p.Number)
+		return s == nil || s.Ref.SHA != p.SHA
+	})
+}
+
+// fit reports whether each of refs may be in a set that tests contexts.
+func (all standings) fit(refs []prow.PullRef, contexts []string) bool {
+	return !slices.ContainsFunc(refs, func(p prow.PullRef) bool { return !all.of(p.Number).fits(contexts) })
+}
+
+// findSets finds the sets that jobs tested on this base, oldest first, and adds
+// those that failed to known. A set counts as long as each of its members is
+// open with the head that was tested, and misses nothing but what the set tests
+// anew: a check of a member alone that flaked does not undo what passed together.
+// A set whose needs are not known does not count.
+func findSets(all standings, jobs []*prow.Job, known []Failure, now time.Time, needs func(name string, refs []prow.PullRef) []Need) (sets []*Set, left []Failure, news bool) {
 	groups := map[string][]*prow.Job{}
 	var order []string
-	for _, j := range l.jobs {
+	for _, j := range jobs {
 		if j.Spec.Type != prow.Batch {
 			continue
 		}
@@ -34,38 +62,51 @@ func (l *look) findSets(ctx context.Context) error {
 		}
 		groups[name] = append(groups[name], j)
 	}
-	slices.Reverse(order) // oldest first
+	slices.Reverse(order)
 	here := map[int]string{}
-	for _, s := range l.all {
+	for _, s := range all {
 		here[s.Ref.Number] = s.Ref.SHA
 	}
-	known := forget(l.pool.failures, here)
-	news := len(known) != len(l.pool.failures)
+	left = forget(known, here)
+	news = len(left) != len(known)
 	for _, name := range order {
-		refs := groups[name][0].Spec.Refs.Pulls
-		if !l.areHere(refs) {
+		refs := groups[name][0].Spec.Refs
+		if !all.have(refs.Pulls) {
 			continue
 		}
-		needs, err := l.setNeeds(ctx, name, refs)
+		n := needs(name, refs.Pulls)
+		s := judgeSet(refs.Pulls, n, groups[name])
+		if len(s.Failed) > 0 {
+			var fresh bool
+			left, fresh = remember(left, Failure{BaseSHA: refs.BaseSHA, Members: members(refs.Pulls), Contexts: s.Failed, At: now})
+			news = news || fresh
+		}
+		if len(n) > 0 && all.fit(refs.Pulls, contexts(n)) {
+			sets = append(sets, s)
+		}
+	}
+	return sets, left, news
+}
+
+// findSets does so for l, and remembers what failed.
+func (l *look) findSets(ctx context.Context) error {
+	needs := func(name string, refs []prow.PullRef) []Need {
+		n, err := l.setNeeds(ctx, name, refs)
 		if err != nil {
 			l.failed(fmt.Errorf("set %s: %w", numbers(refs), err))
-			continue
 		}
-		s := judgeSet(refs, needs, groups[name])
-		if len(s.Failed) > 0 {
-			var n bool
-			known, n = remember(known, Failure{BaseSHA: l.branch.SHA, Members: members(refs), Contexts: s.Failed, At: l.now})
-			news = news || n
-		}
-		if len(needs) > 0 && l.fit(refs, contexts(needs)) {
-			l.in.Sets = append(l.in.Sets, s)
-		}
+		return n
 	}
-	l.pool.failures = known
-	if !news {
+	var news bool
+	l.in.Sets, l.pool.failures, news = findSets(l.all, l.jobs, l.pool.failures, l.now, needs)
+	if l.pool.unsaved = l.pool.unsaved || news; !l.pool.unsaved {
 		return nil
 	}
-	return save(ctx, l.w.Memory, failuresName(l.key), known)
+	if err := save(ctx, l.w.Memory, failuresName(l.key), l.pool.failures); err != nil {
+		return err
+	}
+	l.pool.unsaved = false
+	return nil
 }
 
 // judgeSet says how the test of a set stands, by the best result of each need.
@@ -117,27 +158,6 @@ func contexts(needs []Need) []string {
 		out = append(out, n.Context)
 	}
 	return out
-}
-
-func (l *look) standing(number int) *Standing {
-	for _, s := range l.all {
-		if s.Ref.Number == number {
-			return s
-		}
-	}
-	return nil
-}
-
-// areHere reports whether each of refs is open with this head.
-func (l *look) areHere(refs []prow.PullRef) bool {
-	return !slices.ContainsFunc(refs, func(p prow.PullRef) bool {
-		s := l.standing(p.Number)
-		return s == nil || s.Ref.SHA != p.SHA
-	})
-}
-
-func (l *look) fit(refs []prow.PullRef, contexts []string) bool {
-	return !slices.ContainsFunc(refs, func(p prow.PullRef) bool { return !l.standing(p.Number).fits(contexts) })
 }
 
 // setNeeds returns what a set has to pass: the required presubmits of all of
@@ -224,26 +244,20 @@ func candidates(pulls []*Standing, known []Failure) []*Standing {
 	return out
 }
 
-// pick takes candidates as long as git can merge them and no failed set is
-// tested again.
-func (l *look) pick(ctx context.Context, candidates []*Standing) ([]*Standing, error) {
+// pick takes the first of candidates that merge together, at most limit, and
+// such that no failed set is tested again. merges gives a *git.ConflictError for
+// those that do not.
+func pick(candidates []*Standing, limit int, known []Failure, merges func([]*Standing) error) ([]*Standing, error) {
 	var needs []string
 	for _, s := range candidates {
 		needs = append(needs, contexts(s.Facts.Needs)...)
 	}
-	left := candidates
-	var picked []*Standing
-	for len(left) > 0 {
-		picked = full(left, l.rules.Limit, l.pool.failures, needs)
+	for left := candidates; ; {
+		picked := full(left, limit, known, needs)
 		if len(picked) < 2 {
 			return nil, nil
 		}
-		var pulls []*prow.Pull
-		var methods []prow.MergeMethod
-		for _, s := range picked {
-			pulls, methods = append(pulls, s.Facts.Pull), append(methods, s.Method)
-		}
-		err := l.together(ctx, pulls, methods...)
+		err := merges(picked)
 		clash := (*git.ConflictError)(nil)
 		if !errors.As(err, &clash) {
 			return picked, err
@@ -251,7 +265,17 @@ func (l *look) pick(ctx context.Context, candidates []*Standing) ([]*Standing, e
 		out := picked[clash.Index]
 		left = slices.DeleteFunc(slices.Clone(left), func(s *Standing) bool { return s == out })
 	}
-	return nil, nil
+}
+
+func (l *look) pick(ctx context.Context, candidates []*Standing) ([]*Standing, error) {
+	return pick(candidates, l.rules.Limit, l.pool.failures, func(picked []*Standing) error {
+		var pulls []*prow.Pull
+		var methods []prow.MergeMethod
+		for _, s := range picked {
+			pulls, methods = append(pulls, s.Facts.Pull), append(methods, s.Method)
+		}
+		return l.together(ctx, pulls, methods...)
+	})
 }
 
 // full returns the first of candidates that may be tested together, at most

@@ -16,7 +16,7 @@ import (
 // returns what went wrong in the look.
 func (w *Worker) tell(ctx context.Context, l *look) error {
 	each(l.said, func(v prow.Verdict) {
-		s := l.standing(v.Pull.Number)
+		s := l.all.of(v.Pull.Number)
 		e, ok := w.state().view.get(s.Facts.Pull.ID)
 		if !ok || e.unsure || e.pull.HeadSHA != s.Ref.SHA {
 			return // merged meanwhile, or about to be looked at again

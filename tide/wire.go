@@ -145,7 +145,7 @@ func (p *pool) publish(l *look, is prow.Pool) {
 func (l *look) codeReviews(refs []prow.PullRef) []CodeReview {
 	out := []CodeReview{}
 	for _, ref := range refs {
-		if s := l.standing(ref.Number); s != nil {
+		if s := l.all.of(ref.Number); s != nil {
 			out = append(out, codeReview(s.Facts.Pull))
 		}
 	}
