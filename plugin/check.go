@@ -23,7 +23,7 @@ func CheckSections(plugins []Plugin, cfg *config.Config) error {
 		}
 	}
 	check(&Section[Footer]{Key: footerKey})
-	check(&Section[[]Trigger]{Key: TriggersKey, Check: checkTriggers})
+	check(&Section[[]Trigger]{Key: TriggersKey, Check: CheckTriggers})
 	for _, p := range plugins {
 		for _, s := range p.Sections {
 			check(s)
@@ -35,7 +35,8 @@ func CheckSections(plugins []Plugin, cfg *config.Config) error {
 	return problems
 }
 
-func checkTriggers(all *[]Trigger) error {
+// CheckTriggers checks the section of Trigger entries.
+func CheckTriggers(all *[]Trigger) error {
 	return EachOnce(*all, func(t *Trigger) []string { return t.Repos })
 }
 

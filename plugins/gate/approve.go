@@ -174,7 +174,7 @@ func (a approve) evaluate(ctx context.Context, c *plugin.Call) error {
 	if err != nil {
 		return fmt.Errorf("label %s of %s: %w", prow.Approved, c.At, err)
 	}
-	return notify(ctx, c, v.text(), comments)
+	return notify(ctx, c, f.Self, v.text(), comments)
 }
 
 // facts collects what the decision needs, and returns the comments it saw.
@@ -227,23 +227,17 @@ func labelledByHand(ctx context.Context, c *plugin.Call) (bool, error) {
 }
 
 // notify keeps one comment, and removes those of an earlier bot.
-func notify(ctx context.Context, c *plugin.Call, text string, comments []prow.Comment) error {
+func notify(ctx context.Context, c *plugin.Call, self, text string, comments []prow.Comment) error {
 	same := false
 	for _, x := range comments {
-		if !isNotification(x.Body) {
-			continue
-		}
-		if c.Kept(notification, x.Body) {
+		switch {
+		case !isNotification(x.Body) || !plugin.SameBot(self, x.Author):
+		case c.Kept(notification, x.Body):
 			same = strings.Contains(x.Body, text)
-			continue
-		}
-		if self, err := c.IsSelf(ctx, x.Author); err != nil {
-			return err
-		} else if !self {
-			continue
-		}
-		if err := c.Forge.DeleteComment(ctx, c.At.Repo, x.ID); err != nil {
-			return fmt.Errorf("delete comment %d of %s: %w", x.ID, c.At, err)
+		default:
+			if err := c.Forge.DeleteComment(ctx, c.At.Repo, x.ID); err != nil {
+				return fmt.Errorf("delete comment %d of %s: %w", x.ID, c.At, err)
+			}
 		}
 	}
 	if same {

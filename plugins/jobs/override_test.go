@@ -1,0 +1,69 @@
+package jobs
+
+import (
+	"fmt"
+	"testing"
+
+	prow "github.com/prow-ci/prow"
+	"github.com/prow-ci/prow/config"
+	"github.com/prow-ci/prow/plugin"
+)
+
+func presubmit(name, context string, optional bool) config.Presubmit {
+	p := config.Presubmit{JobBase: config.JobBase{Name: name}, Optional: optional}
+	p.Context = context
+	return p
+}
+
+func TestReadOrders(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ body, want string }{
+		{"/override a b", "{cancel:false cancelNames:[] sticky:[] plain:[a b] empty:}"},
+		{"/override \"test / unit\" a\n/override b", "{cancel:false cancelNames:[] sticky:[] plain:[test / unit a b] empty:}"},
+		{"/override-sticky a\n/Override b\n/override-cancel c", "{cancel:true cancelNames:[c] sticky:[a] plain:[b] empty:}"},
+		{"/override-cancel c\n/override-cancel", "{cancel:true cancelNames:[] sticky:[] plain:[] empty:}"},
+		{"/override", "{cancel:false cancelNames:[] sticky:[] plain:[] empty:override}"},
+		{"/override a\n/override-sticky", "{cancel:false cancelNames:[] sticky:[] plain:[a] empty:override-sticky}"},
+	} {
+		cmd := Override().Commands[0]
+		if got := fmt.Sprintf("%+v", readOrders(cmd.Among(plugin.Lines(tt.body)))); got != tt.want {
+			t.Errorf("%q:\n%s, want\n%s", tt.body, got, tt.want)
+		}
+	}
+}
+
+func TestResults(t *testing.T) {
+	t.Parallel()
+	x := &change{
+		Pull: &prow.Pull{Base: "main"},
+		jobs: &config.RepoJobs{Presubmits: []config.Presubmit{presubmit("pull-unit", "ci/unit", false)}},
+	}
+	r := sortResults(x, "u", []prow.Check{
+		{Name: "ci/unit", State: prow.CheckFailure},
+		{Name: "ci/lint", State: prow.CheckSuccess},
+		{Name: "ci/slow", State: prow.CheckPending},
+		{Name: "build", State: prow.CheckFailure, IsRun: true},
+		{Name: "docs", State: prow.CheckPending, IsRun: true},
+		{Name: "done", State: prow.CheckSuccess, Text: "Overridden by bob", URL: "u"},
+	}, []string{"ci/unit", "cla"})
+	if got := fmt.Sprint(r.known()); got != "[build ci/slow ci/unit cla pull-unit]" {
+		t.Errorf("known: %s", got)
+	}
+	if got := fmt.Sprint(r.unknown([]string{"pull-unit", "cla", "docs", "ci/lint", "done"})); got != "[docs ci/lint]" {
+		t.Errorf("unknown: %s", got)
+	}
+}
+
+func TestSkippable(t *testing.T) {
+	t.Parallel()
+	jobs := []config.Presubmit{presubmit("a", "a", true), presubmit("b", "b", false), presubmit("c", "c", true), presubmit("d", "d", true), presubmit("e", "e", true), presubmit("f", "e", false)}
+	var checks []prow.Check
+	for _, name := range []string{"a", "b", "c", "e", "other"} {
+		checks = append(checks, prow.Check{Name: name, State: prow.CheckFailure})
+	}
+	checks[2].State = prow.CheckSuccess
+	got := skippable(jobs, "main", checks, nil)
+	if len(got) != 1 || got[0].Name != "a" {
+		t.Errorf("skippable: %+v", got)
+	}
+}

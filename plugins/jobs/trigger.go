@@ -1,0 +1,194 @@
+package jobs
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	prow "github.com/prow-ci/prow"
+	"github.com/prow-ci/prow/config"
+	"github.com/prow-ci/prow/plugin"
+)
+
+// Keys of the comments that trigger keeps, one of each a pull request.
+const (
+	noteWelcome = "welcome"
+	noteDraft   = "draft"
+	noteRebase  = "rebase"
+	noteBroken  = "inrepoconfig"
+)
+
+// Trigger starts, ends and explains jobs.
+func Trigger() plugin.Plugin {
+	return plugin.Plugin{
+		Name: "trigger",
+		Doc: "Starts jobs for pull requests and pushes. Jobs of people who are not trusted wait until somebody who is says `/ok-to-test`. " +
+			"Jobs of a superseded or closed pull request are ended.",
+		Commands:  triggerCommands(),
+		OnComment: triggerOnComment,
+		OnPull:    triggerOnPull,
+		OnPush:    triggerOnPush,
+		Sections:  []plugin.AnySection{&plugin.Section[[]plugin.Trigger]{Key: plugin.TriggersKey, Check: plugin.CheckTriggers}},
+		Help:      triggerHelp,
+		Snippet: `triggers:
+- repos: [org, org/repo]
+  trusted_apps: [dependabot]
+  only_org_members: true
+  ignore_ok_to_test: true
+  trigger_github_workflows: true
+`,
+	}
+}
+
+// triggerCommands describes the commands. OnComment obeys them: a job's own
+// trigger may be any pattern, so the text is looked at as a whole.
+func triggerCommands() []plugin.Command {
+	const anyoneOnTrusted = "Anyone on a pull request that may be tested; trusted people on all"
+	list := []plugin.Command{{
+		Name: "ok-to-test", Args: regexp.MustCompile(`(cancel)?`), Usage: "/ok-to-test [cancel]",
+		Who: "Trusted people: members of the organisation and collaborators", Featured: true,
+		Doc:      "Lets a pull request of somebody who is not trusted be tested, or takes that back.",
+		Examples: []string{"/ok-to-test", "/ok-to-test cancel"},
+	}, {
+		Name: "test", Args: regexp.MustCompile(`.*`), Usage: "/test (<job>...|all|?)", Who: anyoneOnTrusted, Featured: true,
+		Doc:      "Starts jobs by name, or all that run automatically. `/test ?` lists what there is.",
+		Examples: []string{"/test all", "/test pull-unit-test", "/test ?"},
+	}, {
+		Name: "retest", Usage: "/retest", Who: anyoneOnTrusted, Featured: true,
+		Doc: "Runs the failed jobs again, and the automatic ones that have no result yet.", Examples: []string{"/retest"},
+	}, {
+		Name: "retest-required", Usage: "/retest-required", Who: anyoneOnTrusted,
+		Doc: "Like /retest, without optional jobs.", Examples: []string{"/retest-required"},
+	}, {
+		Name: "test-manual-required", Usage: "/test-manual-required", Who: anyoneOnTrusted,
+		Doc: "Starts the required jobs that run only when asked for.", Examples: []string{"/test-manual-required"},
+	}}
+	for i := range list {
+		list[i].CaseSensitive, list[i].Where = true, plugin.Pulls
+		list[i].Run = func(context.Context, *plugin.Call, prow.CommentEvent, []plugin.Line) error { return nil }
+	}
+	return list
+}
+
+func triggerHelp(cfg *config.Config, r prow.Repo) string {
+	if r.IsZero() {
+		return ""
+	}
+	t := plugin.TriggerFor(cfg, r)
+	who := "members of " + r.Owner
+	if !t.OnlyOrgMembers {
+		who += " and collaborators of the repository"
+	}
+	if t.TrustedOrg != "" && t.TrustedOrg != r.Owner {
+		who += " and members of " + t.TrustedOrg
+	}
+	if len(t.TrustedApps) > 0 {
+		who += " and the apps " + strings.Join(t.TrustedApps, ", ")
+	}
+	out := "Trusted are: " + who + "."
+	if t.IgnoreOKToTest {
+		out += " `/ok-to-test` is ignored here."
+	}
+	if t.TriggerGitHubWorkflows {
+		out += " The commands rerun and approve GitHub workflows too."
+	}
+	return out
+}
+
+// change is a pull request as trigger looks at it.
+type change struct {
+	*prow.Pull
+	trigger *plugin.Trigger
+	base    string // head of the base branch
+	jobs    *config.RepoJobs
+}
+
+// look asks for the pull request as it is now.
+func look(ctx context.Context, c *plugin.Call) (*change, error) {
+	p, err := c.Forge.Pull(ctx, c.At)
+	if err != nil {
+		return nil, fmt.Errorf("pull request %s: %w", c.At, err)
+	}
+	return &change{Pull: p, trigger: plugin.TriggerFor(c.Config, c.At.Repo)}, nil
+}
+
+// load finds the base and the jobs there are for the change. Jobs of the
+// repository's own files that cannot be used are reported on the pull request;
+// the others run.
+func (x *change) load(ctx context.Context, c *plugin.Call) error {
+	if x.jobs != nil {
+		return nil
+	}
+	b, err := c.Forge.Branch(ctx, c.At.Repo, x.Base)
+	if err != nil {
+		return fmt.Errorf("branch %s of %s: %w", x.Base, c.At.Repo, err)
+	}
+	x.base = b.SHA
+	jobs := c.InRepo.Jobs(ctx, c.Config, c.At.Repo, x.Base, x.base, x.HeadSHA)
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	x.jobs = jobs
+	return nil
+}
+
+// trusted reports whether the change may be tested without being asked for.
+func (x *change) trusted(ctx context.Context, c *plugin.Call) (bool, error) {
+	if x.HasLabel(prow.OKToTest) {
+		return true, nil
+	}
+	ok, _, err := plugin.Trusted(ctx, c, x.Author)
+	return ok, err
+}
+
+// files returns the names of the changed files, old and new. GitHub lists only
+// so many; git knows them all.
+func (x *change) files(ctx context.Context, c *plugin.Call) ([]string, error) {
+	list, err := c.Forge.Files(ctx, c.At)
+	if err != nil {
+		return nil, fmt.Errorf("files of %s: %w", c.At, err)
+	}
+	if len(list) >= listedFiles {
+		repo := c.Git.Repo(c.At.Repo)
+		refs := []string{"refs/heads/" + x.Base, fmt.Sprintf("refs/pull/%d/head", c.At.Number)}
+		if err := repo.Ensure(ctx, refs, x.base, x.HeadSHA); err != nil {
+			return nil, fmt.Errorf("commits of %s: %w", c.At, err)
+		}
+		if list, err = repo.Changed(ctx, x.base, x.HeadSHA); err != nil {
+			return nil, fmt.Errorf("changes of %s: %w", c.At, err)
+		}
+	}
+	return names(list), nil
+}
+
+// listedFiles is how many files of a pull request GitHub lists.
+const listedFiles = 3000
+
+func names(files []prow.File) []string {
+	var out []string
+	for _, f := range files {
+		out = append(out, f.Name)
+		if f.OldName != "" {
+			out = append(out, f.OldName)
+		}
+	}
+	return out
+}
+
+// tidy takes back those of the kept comments that are there.
+func tidy(ctx context.Context, c *plugin.Call, keys ...string) error {
+	own, err := c.Own(ctx)
+	if err != nil {
+		return err
+	}
+	for _, key := range keys {
+		if slices.ContainsFunc(own, func(x prow.Comment) bool { return c.Kept(key, x.Body) }) {
+			if err := c.Unnote(ctx, key); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
