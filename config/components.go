@@ -26,6 +26,7 @@ func (c *ProwConfig) complete(top spot, res regexps) {
 	lasting(&c.DefaultJobTimeout, 24*time.Hour)
 	lasting(&c.Horologium.TickInterval, time.Minute)
 	lasting(&c.PushGateway.Interval, time.Minute)
+	lasting(&c.Moonraker.ClientTimeout, 10*time.Minute)
 	if !slices.Contains([]string{"trace", "debug", "info", "warn", "warning", "error", "fatal", "panic"}, c.LogLevel) {
 		top.at("log_level").hinted(fmt.Sprintf("%q is not a level", c.LogLevel), "want debug, info, warn or error")
 	}

@@ -30,6 +30,7 @@ type Config struct {
 
 	shared *shared // what jobs of repositories need to be finished
 	res    regexps
+	codec  codec
 	digest string // of all that was read
 }
 
@@ -50,6 +51,14 @@ type ProwConfig struct {
 	ManagedWebhooks       ManagedWebhooks          `json:"managed_webhooks,omitempty"`
 	PushGateway           PushGateway              `json:"push_gateway,omitempty"`
 	ProwJobDefaultEntries []ProwJobDefaultEntry    `json:"prowjob_default_entries,omitempty"`
+
+	Pipeline            Pipeline  `json:"pipeline,omitempty"`
+	Moonraker           Moonraker `json:"moonraker,omitempty"`
+	Gerrit              any       `json:"gerrit,omitempty"`
+	JenkinsOperators    any       `json:"jenkins_operators,omitempty"`
+	PubSubTriggers      any       `json:"pubsub_triggers,omitempty"`
+	PubSubSubscriptions any       `json:"pubsub_subscriptions,omitempty"`
+	Gangway             any       `json:"gangway,omitempty"`
 
 	ProwJobNamespace  string           `json:"prowjob_namespace,omitempty"` // default "default"
 	PodNamespace      string           `json:"pod_namespace,omitempty"`     // default "default"
@@ -215,6 +224,16 @@ type ManagedWebhooks struct {
 	RespectLegacyGlobalToken bool           `json:"respect_legacy_global_token"`
 	AutoAcceptInvitation     bool           `json:"auto_accept_invitation"`
 	OrgRepoConfig            map[string]any `json:"org_repo_config,omitempty"`
+}
+
+// Pipeline configures the Tekton agent.
+type Pipeline struct {
+	AllowConcurrentPostsubmitJobs bool `json:"allow_concurrent_postsubmit_jobs,omitempty"`
+}
+
+// Moonraker configures clients of the service that reads in-repo jobs.
+type Moonraker struct {
+	ClientTimeout *metav1.Duration `json:"client_timeout,omitempty"` // default 10m
 }
 
 // PushGateway configures pushing of metrics.

@@ -1,16 +1,370 @@
 package config
 
-import "sigs.k8s.io/yaml"
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"reflect"
+	"strings"
+	"sync"
+	"unicode/utf8"
 
-func decodeYAML(name string, data []byte, v any) Problems {
-	if err := yaml.Unmarshal(data, v); err != nil {
-		return Problems{{Position: Position{File: name}, Text: err.Error()}}
+	"go.yaml.in/yaml/v4"
+)
+
+const (
+	maxNesting = 400     // of values in values
+	someNodes  = 200_000 // that any file may have; beyond, as many as it has bytes
+)
+
+// codec decodes YAML into structs by their json tags, as sigs.k8s.io/yaml does,
+// and knows where everything stands. It keeps what it learnt about types.
+type codec struct{ plans *sync.Map } // reflect.Type to *plan
+
+func newCodec() codec { return codec{&sync.Map{}} }
+
+// decode decodes the first document of data into v, a pointer. What is wrong is
+// left out of v and reported: wrong types as problems, unknown and doubled keys
+// as warnings, as they do no harm.
+func (c codec) decode(file string, data []byte, v any) Problems {
+	d := &decoder{codec: c, file: file, data: data, left: someNodes + 2*len(data), open: map[*yaml.Node]bool{}}
+	if i := invalidUTF8(data); i >= 0 {
+		line := 1 + bytes.Count(data[:i], []byte("\n"))
+		return Problems{{Position: Position{File: file, Line: line}, Text: "is not text in UTF-8", Hint: "is it a binary file?"}}
 	}
-	return nil
+	root, more, err := parseNodes(data)
+	if err != nil {
+		return Problems{d.syntax(err)}
+	}
+	if root == nil {
+		return nil
+	}
+	d.value(root, reflect.ValueOf(v).Elem(), true, &frame{})
+	if more != nil {
+		d.note(more, nil, "is a second document, which is not read", "put it into a file of its own", true)
+	}
+	if d.left <= 0 {
+		return Problems{{Position: Position{File: file}, Text: "aliases in it make too much out of little", Hint: "write it out, or use fewer aliases"}}
+	}
+	return d.problems
 }
 
-type tree struct{}
+func invalidUTF8(data []byte) int {
+	if utf8.Valid(data) {
+		return -1
+	}
+	if bytes.HasPrefix(data, []byte{0xfe, 0xff}) || bytes.HasPrefix(data, []byte{0xff, 0xfe}) {
+		return -1 // UTF-16, which YAML can read
+	}
+	for i := 0; i < len(data); {
+		r, n := utf8.DecodeRune(data[i:])
+		if r == utf8.RuneError && n == 1 {
+			return i
+		}
+		i += n
+	}
+	return -1
+}
 
-func treeOf(s *source) *tree                 { return nil }
-func (t *tree) find(p trail) (line, col int) { return 0, 0 }
-func (t *tree) line(n int) string            { return "" }
+// parseNodes returns the first document, and the second if there is something in it.
+func parseNodes(data []byte) (root, more *yaml.Node, err error) {
+	l, err := yaml.NewLoader(bytes.NewReader(data))
+	if err != nil {
+		return nil, nil, err
+	}
+	first, second := &yaml.Node{}, &yaml.Node{}
+	if err := l.Load(first); errors.Is(err, io.EOF) {
+		return nil, nil, nil
+	} else if err != nil {
+		return nil, nil, err
+	}
+	if err := l.Load(second); errors.Is(err, io.EOF) {
+		return content(first), nil, nil
+	} else if err != nil {
+		second = &yaml.Node{Kind: yaml.ScalarNode, Value: "?"} // whatever it is, it is not read
+	}
+	more = content(second)
+	if more != nil && isNull(more) {
+		more = nil
+	}
+	return content(first), more, nil
+}
+
+func content(n *yaml.Node) *yaml.Node {
+	if n.Kind == yaml.DocumentNode {
+		if len(n.Content) == 0 {
+			return nil
+		}
+		return n.Content[0]
+	}
+	return n
+}
+
+// decoder is one decoding.
+type decoder struct {
+	codec
+	file     string
+	data     []byte
+	problems Problems
+	left     int                 // nodes that may still be decoded
+	depth    int                 // of nesting
+	open     map[*yaml.Node]bool // anchors that are being decoded
+}
+
+// frame is a step on the way to a value.
+type frame struct {
+	up    *frame
+	key   string
+	index int // -1 for keys
+}
+
+func (f *frame) trail() trail {
+	if f == nil || f.up == nil {
+		return nil
+	}
+	if f.index >= 0 {
+		return append(f.up.trail(), f.index)
+	}
+	return append(f.up.trail(), f.key)
+}
+
+// note reports something about n.
+func (d *decoder) note(n *yaml.Node, at *frame, text, hint string, warning bool) {
+	p := Problem{Position: Position{d.file, n.Line, n.Column}, Text: text, Hint: hint, Warning: warning}
+	p.Path = at.trail().String()
+	p.Snippet = lineOf(d.data, n.Line)
+	d.problems = append(d.problems, p)
+}
+
+// syntax makes a problem of an error of the parser.
+func (d *decoder) syntax(err error) Problem {
+	p := Problem{Position: Position{File: d.file}, Text: "is not YAML: " + strings.TrimPrefix(err.Error(), "yaml: ")}
+	var le *yaml.LoadError
+	if errors.As(err, &le) {
+		p.Line, p.Column = le.Mark.Line, le.Mark.Column
+		p.Text = "is not YAML: " + le.Message
+		p.Snippet = lineOf(d.data, p.Line)
+	}
+	if strings.HasPrefix(strings.TrimLeft(p.Snippet, " "), "\t") {
+		p.Hint = "indent with blanks: YAML does not take tabs"
+	}
+	return p
+}
+
+// lineOf returns a line of data, shortened.
+func lineOf(data []byte, n int) string {
+	if n <= 0 {
+		return ""
+	}
+	for range n - 1 {
+		_, rest, ok := bytes.Cut(data, []byte("\n"))
+		if !ok {
+			return ""
+		}
+		data = rest
+	}
+	line, _, _ := bytes.Cut(data, []byte("\n"))
+	if len(line) > 200 {
+		line = line[:200]
+	}
+	return strings.ToValidUTF8(strings.TrimRight(string(line), "\r"), "")
+}
+
+// value decodes n into v. coerce says that numbers and booleans are taken for
+// text where text is wanted, which holds only on some ways through the structs:
+// it is what sigs.k8s.io/yaml does.
+func (d *decoder) value(n *yaml.Node, v reflect.Value, coerce bool, at *frame) {
+	if d.left--; d.left <= 0 {
+		return
+	}
+	if d.depth++; d.depth > maxNesting {
+		if d.depth == maxNesting+1 {
+			d.note(n, nil, fmt.Sprintf("is nested more than %d levels deep", maxNesting), "", false)
+		}
+		d.depth--
+		return
+	}
+	defer func() { d.depth-- }()
+	if n.Kind == yaml.AliasNode {
+		d.alias(n, at, func(n *yaml.Node) { d.value(n, v, coerce, at) })
+		return
+	}
+	p := d.plan(v.Type())
+	switch {
+	case p.how == asPointer && !isNull(n):
+		v.Set(reflect.New(v.Type().Elem()))
+		d.value(n, v.Elem(), coerce, at)
+	case p.how == asNode && !isNull(n):
+		v.Addr().Interface().(nodeReader).readNode(d, n, at)
+	case p.how == asJSON:
+		d.viaJSON(n, v, coerce, at)
+	case n.Kind == yaml.ScalarNode:
+		d.scalar(n, v, p, coerce, at)
+	case n.Kind == yaml.SequenceNode && p.how == asList:
+		d.list(n, v, coerce, at)
+	case n.Kind == yaml.MappingNode && p.how == asMap:
+		if v.IsNil() {
+			v.Set(reflect.MakeMapWithSize(v.Type(), len(n.Content)/2))
+		}
+		d.intoMap(n, v, coerce, at, false)
+	case n.Kind == yaml.MappingNode && p.how == asStruct:
+		d.intoStruct(n, v, p, coerce, at)
+	default:
+		d.note(n, at, "is "+what(n)+"; want "+p.wants(), "", false)
+	}
+}
+
+// alias decodes what an alias stands for, unless it is inside itself.
+func (d *decoder) alias(n *yaml.Node, at *frame, with func(*yaml.Node)) {
+	if n.Alias == nil || d.open[n.Alias] {
+		d.note(n, at, fmt.Sprintf("alias %q contains itself", n.Value), "", false)
+		return
+	}
+	d.open[n.Alias] = true
+	with(n.Alias)
+	delete(d.open, n.Alias)
+}
+
+func (d *decoder) list(n *yaml.Node, v reflect.Value, coerce bool, at *frame) {
+	out := reflect.MakeSlice(v.Type(), len(n.Content), len(n.Content))
+	for i, e := range n.Content {
+		d.value(e, out.Index(i), coerce, &frame{at, "", i})
+	}
+	v.Set(out)
+}
+
+func (d *decoder) intoMap(n *yaml.Node, v reflect.Value, coerce bool, at *frame, merged bool) {
+	t := v.Type()
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		kn, vn := n.Content[i], n.Content[i+1]
+		if isMerge(kn) {
+			d.merge(vn, at, func(n *yaml.Node) { d.intoMap(n, v, coerce, at, true) })
+			continue
+		}
+		key, ok := d.key(kn, at)
+		if !ok {
+			continue
+		}
+		k := reflect.ValueOf(key).Convert(t.Key())
+		here := &frame{at, key, -1}
+		if !merged && len(n.Content) > 2 && v.MapIndex(k).IsValid() && hasEarlier(n, i) {
+			d.note(kn, here, "is there twice; this one counts", "remove one of the two", true)
+		}
+		e := reflect.New(t.Elem()).Elem()
+		d.value(vn, e, coerce, here)
+		v.SetMapIndex(k, e)
+	}
+}
+
+// hasEarlier reports whether the key at i is written earlier in n, too, as
+// opposed to merged into it.
+func hasEarlier(n *yaml.Node, i int) bool {
+	for j := 0; j < i; j += 2 {
+		if n.Content[j].Value == n.Content[i].Value {
+			return true
+		}
+	}
+	return false
+}
+
+func (d *decoder) intoStruct(n *yaml.Node, v reflect.Value, p *plan, coerce bool, at *frame) {
+	d.fields(n, v, p, coerce, at, make([]bool, len(p.fields)), false)
+	if p.placed {
+		v.Addr().Interface().(placer).setPlace(Position{d.file, n.Line, n.Column})
+	}
+}
+
+// fields decodes a mapping into the fields of a struct; seen are those that have
+// been set.
+func (d *decoder) fields(n *yaml.Node, v reflect.Value, p *plan, coerce bool, at *frame, seen []bool, merged bool) {
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		kn, vn := n.Content[i], n.Content[i+1]
+		if isMerge(kn) {
+			d.merge(vn, at, func(n *yaml.Node) { d.fields(n, v, p, coerce, at, seen, true) })
+			continue
+		}
+		key, ok := d.key(kn, at)
+		if !ok {
+			continue
+		}
+		here := &frame{at, key, -1}
+		f, exact := p.field(key)
+		if f == nil {
+			d.unknown(kn, vn, v, p, key, here)
+			continue
+		}
+		if !exact {
+			d.note(kn, here, "is read as "+f.name, "write "+f.name, true)
+		}
+		fv := f.of(v)
+		if seen[f.nth] {
+			if !merged && hasEarlier(n, i) {
+				d.note(kn, here, "is there twice; this one counts", "remove one of the two", true)
+			}
+			fv.SetZero()
+		}
+		seen[f.nth] = true
+		d.value(vn, fv, coerce && len(f.index) == 1, here)
+	}
+}
+
+// unknown keeps a key that the struct has no field for, if it keeps such keys;
+// else it warns.
+func (d *decoder) unknown(kn, vn *yaml.Node, v reflect.Value, p *plan, key string, here *frame) {
+	if p.rest != nil {
+		m := v.FieldByIndex(p.rest)
+		if m.IsNil() {
+			m.Set(reflect.MakeMap(m.Type()))
+		}
+		if !isNull(vn) {
+			e := reflect.New(m.Type().Elem()).Elem()
+			d.value(vn, e, true, here)
+			m.SetMapIndex(reflect.ValueOf(key), e)
+		}
+		if k, ok := v.Addr().Interface().(interface{ keepPlace(string, Position) }); ok {
+			k.keepPlace(key, Position{d.file, kn.Line, kn.Column})
+		}
+		return
+	}
+	if key == "prow_ignored" {
+		return // a home for what Prow shall not look at
+	}
+	d.note(kn, here, "is not a key that means anything here", strings.TrimPrefix(didYouMean(key, p.names), "; "), true)
+}
+
+// merge decodes what << brings in: a mapping, or a list of them, the first of
+// which counts most.
+func (d *decoder) merge(n *yaml.Node, at *frame, with func(*yaml.Node)) {
+	if d.left--; d.left <= 0 {
+		return
+	}
+	switch n.Kind {
+	case yaml.MappingNode:
+		with(n)
+	case yaml.AliasNode:
+		d.alias(n, at, func(n *yaml.Node) { d.merge(n, at, with) })
+	case yaml.SequenceNode:
+		for i := len(n.Content) - 1; i >= 0; i-- {
+			d.merge(n.Content[i], at, with)
+		}
+	default:
+		d.note(n, at, "<< wants a mapping, or a list of them", "", false)
+	}
+}
+
+func (d *decoder) key(n *yaml.Node, at *frame) (string, bool) {
+	for n.Kind == yaml.AliasNode && n.Alias != nil {
+		n = n.Alias
+	}
+	if n.Kind == yaml.ScalarNode {
+		if n.Style != 0 || !maybeNotText(n.Value) {
+			return n.Value, true
+		}
+		if s := resolve(n); s.kind != null {
+			return s.text(), true
+		}
+	}
+	d.note(n, at, "has a key that is "+what(n)+"; want text", "", false)
+	return "", false
+}

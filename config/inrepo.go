@@ -55,7 +55,7 @@ func (c *Config) InRepo(fsys fs.FS, r prow.Repo) (*RepoJobs, error) {
 		return out, nil
 	}
 	rep := &report{}
-	in := &inputs{jobs: inRepoSources(fsys, rep)}
+	in := &inputs{jobs: c.inRepoSources(fsys, rep)}
 	for _, s := range in.jobs {
 		rep.problems = append(rep.problems, s.problems...)
 	}
@@ -109,7 +109,7 @@ func checkCluster(j *JobBase, allowed []string, rep *report) {
 }
 
 // inRepoSources reads and parses the directory if it is there, else the file.
-func inRepoSources(fsys fs.FS, rep *report) []*source {
+func (c *Config) inRepoSources(fsys fs.FS, rep *report) []*source {
 	names := []string{InRepoFile}
 	if info, err := fs.Stat(fsys, InRepoDir); err == nil && info.IsDir() {
 		w := &walker{fsys: fsys, root: InRepoDir}
@@ -125,7 +125,7 @@ func inRepoSources(fsys fs.FS, rep *report) []*source {
 	}
 	var out []*source
 	for _, name := range names {
-		s := &source{name: path.Clean(name), fsys: fsys, as: func() any { return new(inRepoFile) }}
+		s := &source{name: path.Clean(name), fsys: fsys, codec: c.codec, as: func() any { return new(inRepoFile) }}
 		if _, err := fs.Stat(fsys, name); errors.Is(err, fs.ErrNotExist) && name == InRepoFile {
 			continue
 		}

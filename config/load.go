@@ -46,12 +46,13 @@ type loader struct {
 	cache map[string]*source // by name, of the newest load
 	kept  map[string]*piece  // finished jobs of a file
 	res   regexps
+	codec codec
 }
 
 func newLoader(p Paths) *loader {
 	p.SupplementalSuffix = cmp.Or(p.SupplementalSuffix, "_prowconfig.yaml")
 	p.SupplementalPluginSuffix = cmp.Or(p.SupplementalPluginSuffix, "_pluginconfig.yaml")
-	return &loader{paths: p, cache: map[string]*source{}, kept: map[string]*piece{}, res: newRegexps()}
+	return &loader{paths: p, cache: map[string]*source{}, kept: map[string]*piece{}, res: newRegexps(), codec: newCodec()}
 }
 
 // load is one whole load. A panic is a Problem: configuration never stops the
@@ -68,7 +69,7 @@ func (l *loader) load(ctx context.Context) (cfg *Config, err error) {
 		return nil, err
 	}
 	defer l.forget(in)
-	c := &Config{Loaded: time.Now(), Version: in.version, digest: in.digest, res: l.res}
+	c := &Config{Loaded: time.Now(), Version: in.version, digest: in.digest, res: l.res, codec: l.codec}
 	l.assemble(c, in, rep)
 	if p := rep.errors(in); len(p) > 0 {
 		return nil, p
@@ -111,10 +112,10 @@ func (in *inputs) named(name string) *source {
 func (l *loader) gather(ctx context.Context, rep *report) (*inputs, error) {
 	in := &inputs{}
 	main := func(name string) *source {
-		return &source{name: name, as: func() any { return new(mainFile) }, zipped: true, fresh: true}
+		return &source{name: name, codec: l.codec, as: func() any { return new(mainFile) }, zipped: true, fresh: true}
 	}
 	plugins := func(name string) *source {
-		return &source{name: name, as: func() any { return new(pluginFile) }, fresh: true}
+		return &source{name: name, codec: l.codec, as: func() any { return new(pluginFile) }, fresh: true}
 	}
 	if l.paths.Config != "" {
 		in.main = main(l.paths.Config)
@@ -123,7 +124,7 @@ func (l *loader) gather(ctx context.Context, rep *report) (*inputs, error) {
 		in.plugins = plugins(l.paths.PluginConfig)
 	}
 	for _, name := range l.jobFiles(rep) {
-		in.jobs = append(in.jobs, &source{name: name, as: func() any { return new(JobConfig) }, zipped: true})
+		in.jobs = append(in.jobs, &source{name: name, codec: l.codec, as: func() any { return new(JobConfig) }, zipped: true})
 	}
 	for _, name := range shards(l.paths.Supplemental, l.paths.SupplementalSuffix, rep) {
 		in.extra = append(in.extra, main(name))

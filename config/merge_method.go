@@ -3,10 +3,12 @@ package config
 import (
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 
 	prow "github.com/prow-ci/prow"
+	"go.yaml.in/yaml/v4"
 )
 
 // MergeMethods maps repositories and branches to merge methods, in the four
@@ -20,27 +22,27 @@ type methods struct {
 	below map[string]methods
 }
 
-// UnmarshalJSON reads a word or a mapping of them.
-func (m *methods) UnmarshalJSON(b []byte) error {
-	if err := json.Unmarshal(b, &m.word); err == nil {
-		return nil
+// readNode reads a word or a mapping of them.
+func (m *methods) readNode(d *decoder, n *yaml.Node, at *frame) {
+	if n.Kind == yaml.MappingNode {
+		d.value(n, reflect.ValueOf(&m.below).Elem(), true, at)
+		return
 	}
-	if err := json.Unmarshal(b, &m.below); err != nil {
-		return fmt.Errorf("want merge, rebase or squash, or a mapping to them")
-	}
-	return nil
+	d.value(n, reflect.ValueOf(&m.word).Elem(), true, at)
 }
 
-// MarshalJSON writes what UnmarshalJSON reads.
+// readNode reads the mapping.
+func (m *MergeMethods) readNode(d *decoder, n *yaml.Node, at *frame) {
+	d.value(n, reflect.ValueOf(&m.entries).Elem(), true, at)
+}
+
+// MarshalJSON writes what was read.
 func (m methods) MarshalJSON() ([]byte, error) {
 	if m.below != nil {
 		return json.Marshal(m.below)
 	}
 	return json.Marshal(m.word)
 }
-
-// UnmarshalJSON reads the mapping.
-func (m *MergeMethods) UnmarshalJSON(b []byte) error { return json.Unmarshal(b, &m.entries) }
 
 // MarshalJSON writes what UnmarshalJSON reads.
 func (m MergeMethods) MarshalJSON() ([]byte, error) { return json.Marshal(m.entries) }

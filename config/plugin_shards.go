@@ -12,12 +12,12 @@ func (a *pluginAssembly) shard(f *pluginFile, at spot) {
 	if f.Owners != nil {
 		at.at("owners").hinted("is not for shards", where)
 	}
-	for _, k := range keysOf(f.sections) {
+	for _, k := range keysOf(f.Rest) {
 		switch k {
 		case "approve", "lgtm", "triggers", "welcome":
-			a.list(k, f.sections[k], at.at(k))
+			a.list(k, f.Rest[k], at.at(k))
 		case "label", "bugzilla":
-			a.tree(k, f.sections[k], at.at(k))
+			a.tree(k, f.Rest[k], at.at(k))
 		default:
 			at.at(k).hinted("is not for shards", where)
 		}
@@ -110,6 +110,6 @@ func (a *pluginAssembly) set(key string, v any, at spot) {
 	}
 	a.p.Sections[key] = bytes.TrimSpace(b.Bytes())
 	if _, ok := a.p.Where[key]; !ok {
-		a.p.Where[key] = Position{File: at.file}
+		a.p.Where[key] = Position{File: at.file} // of the first shard that has it
 	}
 }

@@ -1,13 +1,14 @@
 package config
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 
 	prow "github.com/prow-ci/prow"
+	"go.yaml.in/yaml/v4"
 )
 
 // pluginFile is plugins.yaml or a shard of it, before anything is merged.
@@ -16,38 +17,27 @@ type pluginFile struct {
 	ExternalPlugins map[string][]ExternalPlugin `json:"external_plugins,omitempty"`
 	Owners          *Owners                     `json:"owners,omitempty"`
 
-	sections map[string]json.RawMessage
+	Rest  map[string]json.RawMessage `json:"-" config:"rest"`
+	where map[string]Position
 }
 
-// UnmarshalJSON reads the keys that are the same for all, and keeps the rest.
-func (f *pluginFile) UnmarshalJSON(b []byte) error {
-	type known pluginFile
-	if err := json.Unmarshal(b, (*known)(f)); err != nil {
-		return err
+// keepPlace notes where a section stands.
+func (f *pluginFile) keepPlace(key string, p Position) {
+	if f.where == nil {
+		f.where = map[string]Position{}
 	}
-	if err := json.Unmarshal(b, &f.sections); err != nil {
-		return err
-	}
-	for k, v := range f.sections {
-		if isFixedKey(k) || bytes.Equal(v, []byte("null")) {
-			delete(f.sections, k)
-		}
-	}
-	return nil
+	f.where[key] = p
 }
 
-func isFixedKey(k string) bool {
-	return slices.ContainsFunc([]string{"plugins", "external_plugins", "owners"}, func(f string) bool { return strings.EqualFold(f, k) })
-}
-
-// UnmarshalJSON reads the old form, a list of names, and the new one.
-func (o *OrgPlugins) UnmarshalJSON(b []byte) error {
-	if err := json.Unmarshal(b, &o.Plugins); err == nil {
-		o.old = o.Plugins != nil
-		return nil
+// readNode reads the old form, a list of names, and the new one.
+func (o *OrgPlugins) readNode(d *decoder, n *yaml.Node, at *frame) {
+	if n.Kind == yaml.SequenceNode {
+		o.old = true
+		d.value(n, reflect.ValueOf(&o.Plugins).Elem(), true, at)
+		return
 	}
 	type plain OrgPlugins
-	return json.Unmarshal(b, (*plain)(o))
+	d.value(n, reflect.ValueOf((*plain)(o)).Elem(), true, at)
 }
 
 // assemblePlugins merges the shards into plugins.yaml and checks the whole.
@@ -81,8 +71,11 @@ func (a *pluginAssembly) main(f *pluginFile, at spot) {
 	if f.Owners != nil {
 		a.p.Owners = *f.Owners
 	}
-	for k, v := range f.sections {
-		a.p.Sections[k], a.p.Where[k] = v, Position{File: at.file}
+	for _, k := range keysOf(f.Rest) {
+		a.p.Sections[k], a.p.Where[k] = f.Rest[k], f.where[k]
+		if known := sections(); !slices.Contains(known, k) {
+			at.at(k).warn("is not a key that means anything here", strings.TrimPrefix(didYouMean(k, known), "; "))
+		}
 	}
 	if len(f.Plugins) == 0 {
 		at.warn("enables no plugins", "list them under plugins, by organisation or repository")
@@ -161,5 +154,15 @@ func (a *pluginAssembly) check(rep *report) {
 				at("external_plugins", k).at(i).hinted("has no name", "name the external plugin")
 			}
 		}
+	}
+}
+
+// sections lists the keys of plugins.yaml that belong to one plugin or several.
+func sections() []string {
+	return []string{
+		"approve", "blockades", "blunderbuss", "branch_cleaner", "bugzilla", "cat", "cherry_pick_approved", "cherry_pick_unapproved",
+		"config_updater", "dco", "golint", "goose", "heart", "help", "invalid_commit_msg", "jira", "label", "lgtm", "milestone_applier",
+		"override", "project_config", "project_manager", "release_note", "repo_milestone", "require_matching_label", "retitle", "rifle",
+		"sigmention", "size", "slack", "triggers", "welcome",
 	}
 }

@@ -22,8 +22,9 @@ type source struct {
 	name   string
 	fsys   fs.FS      // where it is, if not on this machine
 	as     func() any // what it is decoded into
-	zipped bool       // may be gzip
-	fresh  bool       // decoded at every load, because assembling changes the value
+	codec  codec
+	zipped bool // may be gzip
+	fresh  bool // decoded at every load, because assembling changes the value
 
 	info     fs.FileInfo // when it was read
 	hash     [sha256.Size]byte
@@ -78,7 +79,7 @@ func (s *source) parse(old *source) {
 		return
 	}
 	v := s.as()
-	s.problems = append(s.problems, decodeYAML(s.name, data, v)...)
+	s.problems = append(s.problems, s.codec.decode(s.name, data, v)...)
 	s.value = v
 }
 
