@@ -21,6 +21,8 @@ func explain(err error) error {
 		return fmt.Errorf("it is damaged: restore a copy, or move it away to start anew: %w", err)
 	case lib.SQLITE_FULL:
 		return fmt.Errorf("the disk is full: make room: %w", err)
+	case lib.SQLITE_IOERR:
+		return fmt.Errorf("the disk refuses: look at its free space and health: %w", err)
 	case lib.SQLITE_READONLY, lib.SQLITE_CANTOPEN, lib.SQLITE_PERM:
 		return fmt.Errorf("it cannot be written: check the permissions of the file and its folder: %w", err)
 	}
