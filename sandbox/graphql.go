@@ -1,0 +1,3 @@
+package sandbox
+
+func postGraphQL(c *call) (any, error) { return nil, notFound() }
