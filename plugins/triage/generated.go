@@ -78,7 +78,7 @@ func (g *generated) readList(text []byte, read func(name string) ([]byte, error)
 func (g *generated) readAttributes(text []byte) {
 	for line := range strings.Lines(string(text)) {
 		words := strings.Fields(line)
-		if len(words) < 2 || strings.HasPrefix(words[0], "#") || strings.HasPrefix(words[0], "!") || strings.HasSuffix(words[0], "/") {
+		if len(words) < 2 || strings.HasPrefix(words[0], "#") || strings.HasPrefix(words[0], "!") || strings.HasSuffix(words[0], "/") || !utf8.ValidString(words[0]) {
 			continue
 		}
 		for _, attr := range words[1:] {
