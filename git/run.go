@@ -87,7 +87,7 @@ func stream(ctx context.Context, c call, out io.Writer) error {
 	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
 		code = exit.ExitCode()
 	}
-	return &Error{Command: c.args[0], Code: code, Stderr: hide(errs.String(), c.secret), err: err}
+	return &Error{Command: c.args[0], Code: code, Stderr: Redact(errs.String(), c.secret), err: err}
 }
 
 // command prepares git in its own process group, in an environment in which
@@ -168,8 +168,8 @@ func (r Remote) Place() string {
 	return r.URL
 }
 
-// hide takes a secret, and passwords in addresses, out of git's words.
-func hide(text, secret string) string {
+// Redact takes a secret, and passwords in addresses, out of git's words.
+func Redact(text, secret string) string {
 	if secret != "" {
 		text = strings.ReplaceAll(text, secret, "CENSORED")
 	}
@@ -202,3 +202,19 @@ func (t *tail) Write(p []byte) (int, error) {
 }
 
 func (t *tail) String() string { return string(t.b) }
+
+// AddConfig adds to the configuration that Environ, Login or Config put into env.
+func AddConfig(env []string, keyValues ...string) []string {
+	out := env[:len(env):len(env)]
+	n := 0
+	for _, kv := range env {
+		if v, ok := strings.CutPrefix(kv, "GIT_CONFIG_COUNT="); ok {
+			n, _ = strconv.Atoi(v)
+		}
+	}
+	for i, kv := range keyValues {
+		key, value, _ := strings.Cut(kv, "=")
+		out = append(out, fmt.Sprintf("GIT_CONFIG_KEY_%d=%s", n+i, key), fmt.Sprintf("GIT_CONFIG_VALUE_%d=%s", n+i, value))
+	}
+	return append(out, "GIT_CONFIG_COUNT="+strconv.Itoa(n+len(keyValues)))
+}

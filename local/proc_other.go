@@ -1,0 +1,37 @@
+//go:build !linux
+
+package local
+
+import (
+	"os"
+	"strconv"
+	"syscall"
+)
+
+// Elsewhere there is no /proc: a process is known by its number alone, and a
+// daemon of a test may outlive it.
+
+func becomeReaper() {}
+
+func isOpen(fd int) bool {
+	var st syscall.Stat_t
+	return syscall.Fstat(fd, &st) == nil
+}
+
+func startTime(pid int) string {
+	if syscall.Kill(pid, 0) != nil {
+		return ""
+	}
+	return strconv.Itoa(pid)
+}
+
+func endDescendants(int) {}
+
+func endOrphans(string, string) {}
+
+func killRun(folder, _, _ string) {
+	if pid := supervisorPID(folder); pid > 0 && pid != os.Getpid() {
+		_ = syscall.Kill(-pid, syscall.SIGKILL)
+		_ = syscall.Kill(pid, syscall.SIGKILL)
+	}
+}

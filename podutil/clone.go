@@ -1,0 +1,357 @@
+package podutil
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	prow "github.com/prow-ci/prow"
+	"github.com/prow-ci/prow/git"
+)
+
+// Cloner puts repositories where a test looks for them: at Root/src/<path>.
+type Cloner struct {
+	Root   string
+	Logins []Login
+	// SSHKeys are files with private keys; Hosts are known_hosts lines.
+	SSHKeys []string
+	Hosts   []string
+	// Cookies is a file with cookies for git over HTTP.
+	Cookies string
+	Scratch string          // folder for files of our own; needed for Hosts
+	Pauses  []time.Duration // before each further try of a fetch that the network spoiled
+}
+
+// Login is a name and password for all addresses with the scheme and host of URL.
+type Login struct {
+	URL      string `json:"url"`
+	Username string `json:"username,omitempty"`
+	Token    string `json:"token"`
+}
+
+// Who is named in the merges made for a test.
+const (
+	userName  = "ci-robot"
+	userEmail = "ci-robot@k8s.io"
+)
+
+// Pauses returns the pauses between tries of a fetch.
+func Pauses() []time.Duration {
+	var out []time.Duration
+	for _, s := range []float64{0.1, 0.2, 0.4, 0.8, 2, 5, 10, 15, 30} {
+		out = append(out, time.Duration(s*float64(time.Second)))
+	}
+	return out
+}
+
+// ConflictError says that a pull does not merge with what was checked out before
+// it: the change is at fault, not the machine.
+type ConflictError struct {
+	Repo  prow.Repo
+	Pull  prow.PullRef
+	Onto  string // "main", or "main with #4"
+	Files []string
+}
+
+func (e *ConflictError) Error() string {
+	files := strings.Join(e.Files, ", ")
+	if len(e.Files) > 5 {
+		files = fmt.Sprintf("%s and %d more", strings.Join(e.Files[:5], ", "), len(e.Files)-5)
+	}
+	return fmt.Sprintf("#%d does not merge with %s of %s: conflict in %s. Rebase the pull request", e.Pull.Number, e.Onto, e.Repo, files)
+}
+
+// Clone clones all refs, side by side, and returns a record of each in the order
+// of refs.
+func (c *Cloner) Clone(ctx context.Context, refs []prow.Refs) []Record {
+	if err := checkPaths(refs); err != nil {
+		return []Record{{Failed: true, Commands: []Command{{Command: "check of the clone paths", Error: err.Error()}}, err: err}}
+	}
+	records := make([]Record, len(refs))
+	var wg sync.WaitGroup
+	for i := range refs {
+		wg.Go(func() { records[i] = c.one(ctx, refs[i]) })
+	}
+	wg.Wait()
+	return records
+}
+
+func checkPaths(refs []prow.Refs) error {
+	seen := map[string]prow.Refs{}
+	for _, r := range refs {
+		p := filepath.Clean(r.ClonePath())
+		if !filepath.IsLocal(p) || p == "." {
+			return fmt.Errorf("%s/%s: the clone path %q leads out of the folder for clones", r.Org, r.Repo, r.ClonePath())
+		}
+		if other, ok := seen[p]; ok {
+			return fmt.Errorf("%s/%s and %s/%s are both to be cloned to %s: give one of them a path_alias", other.Org, other.Repo, r.Org, r.Repo, p)
+		}
+		seen[p] = r
+	}
+	return nil
+}
+
+// one clones one repository.
+func (c *Cloner) one(ctx context.Context, refs prow.Refs) Record {
+	began := time.Now()
+	k := &clone{c: c, refs: refs, dir: filepath.Join(c.Root, "src", filepath.FromSlash(refs.ClonePath())), uri: refs.CloneFrom()}
+	k.record.Refs = refs
+	if err := k.perform(ctx); err != nil {
+		k.record.Failed, k.record.err = true, err
+		if n := len(k.record.Commands); n > 0 && k.record.Commands[n-1].Error == "" {
+			k.record.Commands[n-1].Error = err.Error()
+		}
+	}
+	k.record.Duration = time.Since(began)
+	return k.record
+}
+
+// clone is the cloning of one repository.
+type clone struct {
+	c      *Cloner
+	refs   prow.Refs
+	dir    string
+	uri    string
+	env    []string
+	token  string
+	record Record
+	when   int64 // the base was committed, once known
+}
+
+func (k *clone) perform(ctx context.Context) error {
+	if err := k.login(); err != nil {
+		return err
+	}
+	if err := k.init(ctx); err != nil {
+		return err
+	}
+	if err := k.fetch(ctx); err != nil {
+		return err
+	}
+	if err := k.checkout(ctx); err != nil {
+		return err
+	}
+	for i := range k.refs.Pulls {
+		if err := k.merge(ctx, i); err != nil {
+			return err
+		}
+	}
+	if err := k.submodules(ctx); err != nil {
+		return err
+	}
+	sha, err := k.quiet(ctx, "rev-parse", "HEAD")
+	k.record.FinalSHA = strings.TrimSpace(sha)
+	return err
+}
+
+// login prepares the environment of git.
+func (k *clone) login() error {
+	remote := git.Remote{URL: k.uri}
+	for _, l := range k.c.Logins {
+		if sameHost(l.URL, k.uri) {
+			remote.Username = l.Username
+			remote.Token = func(context.Context) (string, error) { return l.Token, nil }
+			break
+		}
+	}
+	env, token, err := remote.Login(context.Background()) // nothing is asked, the token is here
+	if err != nil {
+		return err
+	}
+	if k.c.Cookies != "" {
+		env = git.AddConfig(env, "http.cookieFile="+k.c.Cookies)
+	}
+	k.env, k.token = env, token
+	return k.ssh()
+}
+
+// ssh lets git log in with the given keys and no other.
+func (k *clone) ssh() error {
+	if len(k.c.SSHKeys) == 0 && len(k.c.Hosts) == 0 {
+		return nil
+	}
+	command := "ssh -o BatchMode=yes"
+	for _, key := range k.c.SSHKeys {
+		command += " -o IdentitiesOnly=yes -i " + quote(key)
+	}
+	if len(k.c.Hosts) > 0 {
+		known := filepath.Join(k.c.Scratch, "known_hosts")
+		if err := os.WriteFile(known, []byte(strings.Join(k.c.Hosts, "\n")+"\n"), 0o600); err != nil {
+			return err
+		}
+		command += " -o UserKnownHostsFile=" + quote(known)
+	} else {
+		command += " -o StrictHostKeyChecking=accept-new"
+	}
+	k.env = append(k.env, "GIT_SSH_COMMAND="+command)
+	return nil
+}
+
+func quote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
+
+func sameHost(a, b string) bool {
+	cut := func(s string) string {
+		scheme, rest, ok := strings.Cut(s, "://")
+		if !ok {
+			return ""
+		}
+		host, _, _ := strings.Cut(rest, "/")
+		return scheme + "://" + host
+	}
+	return cut(a) != "" && strings.EqualFold(cut(a), cut(b))
+}
+
+func (k *clone) init(ctx context.Context) error {
+	if err := os.MkdirAll(k.dir, 0o755); err != nil {
+		return err
+	}
+	if _, err := k.git(ctx, "init", "--quiet", "--template="); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(filepath.Join(k.dir, ".git", "config"), os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(f, "[user]\n\tname = %s\n\temail = %s\n", userName, userEmail)
+	return errors.Join(err, f.Close())
+}
+
+// checkout puts the base into the work tree, as the branch of its name.
+func (k *clone) checkout(ctx context.Context) error {
+	base := k.refs.BaseSHA
+	if base == "" {
+		base = "FETCH_HEAD"
+	}
+	if len(k.refs.SparseCheckoutFiles) > 0 {
+		args := append([]string{"sparse-checkout", "set", "--no-cone", "--end-of-options"}, k.refs.SparseCheckoutFiles...)
+		if _, err := k.git(ctx, args...); err != nil {
+			return err
+		}
+	}
+	if k.refs.BaseRef == "" {
+		_, err := k.git(ctx, "checkout", "--quiet", "--detach", base)
+		return err
+	}
+	_, err := k.git(ctx, "checkout", "--quiet", "-B", k.refs.BaseRef, base, "--")
+	return err
+}
+
+// submodules fills in the submodules, if there are any.
+func (k *clone) submodules(ctx context.Context) error {
+	if k.refs.SkipSubmodules {
+		return nil
+	}
+	if _, err := os.Lstat(filepath.Join(k.dir, ".gitmodules")); err != nil {
+		return nil
+	}
+	// Addresses such as ../other are relative to where the repository came from.
+	k.env = git.AddConfig(k.env, "remote.origin.url="+k.uri)
+	return k.patiently(ctx, func() error {
+		_, err := k.git(ctx, "submodule", "--quiet", "update", "--init", "--recursive")
+		return err
+	})
+}
+
+// commandError is a git command that failed, with what it said.
+type commandError struct {
+	what   string
+	output string
+	err    error
+}
+
+func (e *commandError) Error() string {
+	said := lastWords(e.output)
+	if said == "" {
+		said = e.err.Error()
+	}
+	return "git " + e.what + ": " + said
+}
+
+func (e *commandError) Unwrap() error { return e.err }
+
+// lastWords is git's own explanation within its output.
+func lastWords(output string) string {
+	var last string
+	for line := range strings.Lines(output) {
+		line = strings.TrimSpace(line)
+		for _, prefix := range []string{"fatal: ", "error: ", "remote: "} {
+			if after, ok := strings.CutPrefix(line, prefix); ok && after != "" {
+				return after
+			}
+		}
+		if line != "" {
+			last = line
+		}
+	}
+	return last
+}
+
+// git runs a command in the clone and records it.
+func (k *clone) git(ctx context.Context, args ...string) (string, error) {
+	return k.run(ctx, true, nil, args...)
+}
+
+// quiet runs a command that only looks, and records nothing.
+func (k *clone) quiet(ctx context.Context, args ...string) (string, error) {
+	return k.run(ctx, false, nil, args...)
+}
+
+func (k *clone) run(ctx context.Context, record bool, env []string, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, "git", args...)
+	cmd.Dir, cmd.Env = k.dir, append(k.env[:len(k.env):len(k.env)], env...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	cmd.WaitDelay = 5 * time.Second
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &limited{b: &out}, &limited{b: &out}
+	if !record {
+		cmd.Stderr = nil
+	}
+	began := time.Now()
+	err := cmd.Run()
+	text := strings.ToValidUTF8(git.Redact(out.String(), k.token), "\uFFFD")
+	if ctx.Err() != nil {
+		err = context.Cause(ctx)
+	} else if err != nil {
+		err = &commandError{args[0], text, err}
+	}
+	if record {
+		c := Command{Command: k.shown(env, args), Output: text, Duration: time.Since(began)}
+		if err != nil {
+			c.Error = err.Error()
+		}
+		k.record.Commands = append(k.record.Commands, c)
+	}
+	return text, err
+}
+
+// limited keeps the first megabyte of a command's output.
+type limited struct{ b *bytes.Buffer }
+
+func (l *limited) Write(p []byte) (int, error) {
+	if room := 1<<20 - l.b.Len(); room > 0 {
+		l.b.Write(p[:min(room, len(p))])
+	}
+	return len(p), nil
+}
+
+// shown is the command as a person could type it.
+func (k *clone) shown(env, args []string) string {
+	parts := append([]string{"PWD=" + k.dir}, env...)
+	parts = append(append(parts, "git"), args...)
+	for i, p := range parts {
+		if p == "" || strings.ContainsAny(p, " \t\n'\"\\$&;|<>()*?") {
+			parts[i] = strconv.Quote(p)
+		}
+	}
+	return git.Redact(strings.Join(parts, " "), k.token)
+}
