@@ -1,0 +1,293 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	prow "github.com/prow-ci/prow"
+	"github.com/prow-ci/prow/blob"
+	"github.com/prow-ci/prow/config"
+	"github.com/prow-ci/prow/github"
+	"github.com/prow-ci/prow/local"
+	"github.com/prow-ci/prow/trigger"
+)
+
+// RunOptions say which job to run here, once.
+type RunOptions struct {
+	Job     string
+	RepoDir string // a clone; its HEAD is tested
+	Base    string // branch that the job is chosen for; default: the clone's branch
+	Pull    int    // instead of HEAD: this pull request of the clone's repository
+	Paths   config.Paths
+	Engine  string
+	Secrets string // folder of the job's secrets
+	Dir     string // keeps the files of the run; default: a temporary folder that stays
+
+	ForgeAPI string
+	ForgeURL string
+	Token    func(ctx context.Context) (string, error)
+
+	Self []string
+	JSON bool
+	Out  io.Writer // the test's output, as it comes
+	Err  io.Writer // what Prow has to say
+	Log  *slog.Logger
+	Now  prow.Clock
+}
+
+// RunResult is what `prow run --json` prints at the end.
+type RunResult struct {
+	Job      string     `json:"job"`
+	State    prow.State `json:"state"`
+	Why      string     `json:"why"`
+	ExitCode int        `json:"exit_code"`
+	Files    string     `json:"files"`
+	MS       int64      `json:"ms"`
+}
+
+// RunJob runs one configured job on this machine, by the same code as a server
+// does: clone, environment, time limit, artifacts. ok says that the test passed.
+func RunJob(ctx context.Context, o RunOptions) (ok bool, err error) {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.ForgeURL == "" {
+		o.ForgeURL = "https://github.com"
+	}
+	if o.Dir == "" {
+		if o.Dir, err = os.MkdirTemp("", "prow-run-"); err != nil {
+			return false, err
+		}
+	}
+	if o.Dir, err = filepath.Abs(o.Dir); err != nil {
+		return false, err
+	}
+	j, err := o.job(ctx)
+	if err != nil {
+		return false, err
+	}
+	files := filepath.Join(o.Dir, "artifacts")
+	runner, err := local.New(local.Options{Dir: filepath.Join(o.Dir, "runs"), Self: append(slices.Clone(o.Self), files), Engine: o.Engine, Secrets: o.Secrets, Log: o.Log, Now: o.Now})
+	if err != nil {
+		return false, err
+	}
+	defer runner.Close()
+	run, err := follow(ctx, runner, j, o.Out)
+	if err != nil {
+		return false, err
+	}
+	res := RunResult{
+		Job: j.Spec.Job, State: run.Verdict, Why: run.Why, ExitCode: run.ExitCode,
+		Files: filepath.Join(files, filepath.FromSlash(prow.Dir(j))), MS: run.Finished.Sub(run.Started).Milliseconds(),
+	}
+	if o.JSON {
+		return run.Verdict == prow.Success, json.NewEncoder(o.Err).Encode(res)
+	}
+	fmt.Fprintf(o.Err, "\n%s: %s after %s. %s\nFiles of the run: %s\n", res.Job, res.State, run.Finished.Sub(run.Started).Round(time.Millisecond), res.Why, res.Files)
+	return run.Verdict == prow.Success, nil
+}
+
+// follow starts j and copies its log until it has ended. When ctx ends, the test
+// gets its grace period first.
+func follow(ctx context.Context, runner prow.Runner, j *prow.Job, out io.Writer) (prow.Run, error) {
+	if err := runner.Start(ctx, j); err != nil {
+		return prow.Run{}, err
+	}
+	after := context.WithoutCancel(ctx)
+	stop := context.AfterFunc(ctx, func() { _ = runner.Stop(after, j.Name, "interrupted") })
+	defer stop()
+	defer func() { _ = runner.Remove(after, j.Name) }()
+	var offset int64
+	for {
+		n, err := copyLog(after, runner, j.Name, offset, out)
+		offset += n
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return prow.Run{}, err
+		}
+		run, err := runner.Look(after, j.Name)
+		if err != nil || run.Phase == prow.Ended {
+			if err == nil {
+				_, err = copyLog(after, runner, j.Name, offset, out)
+			}
+			return run, err
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+func copyLog(ctx context.Context, runner prow.Runner, id string, offset int64, out io.Writer) (int64, error) {
+	rc, err := runner.Logs(ctx, id, "", offset, false)
+	if err != nil {
+		return 0, err
+	}
+	defer rc.Close()
+	return io.Copy(out, rc)
+}
+
+// job finds the configured job and makes a run of it.
+func (o *RunOptions) job(ctx context.Context) (*prow.Job, error) {
+	cfg, err := config.Load(o.Paths)
+	if err != nil {
+		return nil, fmt.Errorf("configuration:\n%w", err)
+	}
+	clone, err := lookAtClone(ctx, o.RepoDir)
+	if err != nil {
+		return nil, err
+	}
+	if o.Base == "" {
+		o.Base = clone.branch
+	}
+	own, err := cfg.InRepo(os.DirFS(clone.dir), clone.repo)
+	if err != nil {
+		return nil, fmt.Errorf("jobs of %s:\n%w", clone.dir, err)
+	}
+	refs := prow.Refs{Org: clone.repo.Owner, Repo: clone.repo.Name, BaseRef: o.Base, BaseSHA: clone.head, CloneURI: "file://" + clone.dir}
+	if o.Pull > 0 {
+		if refs, err = o.pullRefs(ctx, clone.repo); err != nil {
+			return nil, err
+		}
+	} else if clone.dirty {
+		fmt.Fprintln(o.Err, "prow: note: changes that are not committed are not tested")
+	}
+	now, id := o.Now(), trigger.JobID(o.Now().Format(time.RFC3339Nano), o.Job, &refs)
+	var j *prow.Job
+	switch p, s, per := findJob(cfg, own, o.Job, o.Base); {
+	case p != nil && o.Pull > 0:
+		j = trigger.PresubmitJob(cfg, p, refs, id, now, trigger.Extra{})
+	case p != nil:
+		// Without a pull request the commit itself is what a presubmit tests.
+		j = trigger.PresubmitJob(cfg, p, refs, id, now, trigger.Extra{})
+		j.Spec.Type = prow.Postsubmit
+	case s != nil:
+		j = trigger.PostsubmitJob(cfg, s, refs, id, now, trigger.Extra{})
+	case per != nil:
+		j = trigger.PeriodicJob(cfg, per, id, now, trigger.Extra{})
+	default:
+		return nil, fmt.Errorf("no job %q for branch %s of %s; there are: %s", o.Job, o.Base, clone.repo, strings.Join(jobNames(cfg, own), ", "))
+	}
+	if j.Spec.DecorationConfig == nil {
+		j.Spec.DecorationConfig = &prow.DecorationConfig{}
+	}
+	j.Status.BuildID = fmt.Sprint(now.UnixNano())
+	return j, nil
+}
+
+func (o *RunOptions) pullRefs(ctx context.Context, r prow.Repo) (prow.Refs, error) {
+	forge, err := github.New(github.Options{BaseURL: o.ForgeAPI, Token: o.Token, UserAgent: "prow-run", Log: o.Log, Now: o.Now})
+	if err != nil {
+		return prow.Refs{}, err
+	}
+	p, err := forge.Pull(ctx, prow.IssueID{Repo: r, Number: o.Pull})
+	if err != nil {
+		return prow.Refs{}, err
+	}
+	b, err := forge.Branch(ctx, r, p.Base)
+	if err != nil {
+		return prow.Refs{}, err
+	}
+	o.Base = p.Base
+	return trigger.PullRefs(p, b.SHA), nil
+}
+
+func findJob(cfg *config.Config, own *config.RepoJobs, name, branch string) (*config.Presubmit, *config.Postsubmit, *config.Periodic) {
+	for i := range own.Presubmits {
+		if p := &own.Presubmits[i]; p.Name == name && p.ShouldRun(branch) {
+			return p, nil, nil
+		}
+	}
+	for i := range own.Postsubmits {
+		if p := &own.Postsubmits[i]; p.Name == name && p.ShouldRun(branch) {
+			return nil, p, nil
+		}
+	}
+	for i := range cfg.Periodics {
+		if p := &cfg.Periodics[i]; p.Name == name {
+			return nil, nil, p
+		}
+	}
+	return nil, nil, nil
+}
+
+func jobNames(cfg *config.Config, own *config.RepoJobs) []string {
+	var out []string
+	for _, p := range own.Presubmits {
+		out = append(out, p.Name)
+	}
+	for _, p := range own.Postsubmits {
+		out = append(out, p.Name)
+	}
+	for _, p := range cfg.Periodics {
+		out = append(out, p.Name)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// clone is what git says of a folder.
+type clone struct {
+	dir, branch, head string
+	repo              prow.Repo
+	dirty             bool
+}
+
+func lookAtClone(ctx context.Context, dir string) (*clone, error) {
+	git := func(args ...string) (string, error) {
+		cmd := exec.CommandContext(ctx, "git", append([]string{"-C", dir}, args...)...)
+		out, err := cmd.Output()
+		var exit *exec.ExitError
+		if errors.As(err, &exit) {
+			err = fmt.Errorf("git %s in %s: %s", args[0], dir, strings.TrimSpace(string(exit.Stderr)))
+		}
+		return strings.TrimSpace(string(out)), err
+	}
+	c := &clone{}
+	var err error
+	if c.dir, err = git("rev-parse", "--show-toplevel"); err != nil {
+		return nil, fmt.Errorf("%w; run this inside a clone, or name one with --repo-dir", err)
+	}
+	if c.head, err = git("rev-parse", "--verify", "HEAD^{commit}"); err != nil {
+		return nil, fmt.Errorf("%w; commit something first", err)
+	}
+	if c.branch, err = git("symbolic-ref", "--short", "HEAD"); err != nil {
+		c.branch = "HEAD" // detached; --base names the branch
+	}
+	status, err := git("status", "--porcelain")
+	if err != nil {
+		return nil, err
+	}
+	c.dirty = status != ""
+	origin, _ := git("remote", "get-url", "origin") // a clone without origin is named by its folder
+	c.repo = repoOf(origin, c.dir)
+	return c, nil
+}
+
+// repoOf reads owner and name off the address of a remote.
+func repoOf(origin, dir string) prow.Repo {
+	origin = strings.TrimSuffix(strings.TrimRight(origin, "/"), ".git")
+	parts := strings.FieldsFunc(origin, func(r rune) bool { return r == '/' || r == ':' })
+	if len(parts) < 2 {
+		return prow.Repo{Owner: "local", Name: filepath.Base(dir)}
+	}
+	return prow.Repo{Owner: parts[len(parts)-2], Name: parts[len(parts)-1]}
+}
+
+// RunFolder carries out the run that a local runner wrote into folder, and puts its
+// files below artifacts; it is what the supervisor process of a run does.
+func RunFolder(ctx context.Context, artifacts, folder string) error {
+	files, err := blob.Dir(artifacts)
+	if err != nil {
+		return err
+	}
+	return local.Supervise(ctx, folder, files, time.Now)
+}
