@@ -19,7 +19,7 @@ func (l *loader) assemble(c *Config, in *inputs, rep *report) {
 	}
 	top := spot{rep, name, nil}
 	for _, s := range in.extra {
-		mergeShard(main, s.value.(*mainFile), spot{rep, s.name, nil})
+		mergeShard(&main.ProwConfig, &s.value.(*shardFile).ProwConfig, spot{rep, s.name, nil})
 	}
 	explicit := main.DefaultJobTimeout
 	c.ProwConfig = main.ProwConfig

@@ -35,9 +35,32 @@ type mainFile struct {
 	ConfigVersionSHA string `json:"config_version_sha,omitempty"`
 }
 
+// shardFile is a shard of the main file. Keys of jobs are allowed in it, but not
+// looked at.
+type shardFile struct {
+	ProwConfig
+	Presets         any `json:"presets,omitempty"`
+	Presubmits      any `json:"presubmits,omitempty"`
+	Postsubmits     any `json:"postsubmits,omitempty"`
+	Periodics       any `json:"periodics,omitempty"`
+	DecorateAllJobs any `json:"decorate_all_jobs,omitempty"`
+}
+
 // Load reads and checks everything once. The error is Problems: all of them.
 func Load(p Paths) (*Config, error) {
 	return newLoader(p).load(context.Background())
+}
+
+// Check reads and checks everything once and returns all findings, warnings too.
+func Check(p Paths) Problems {
+	l := newLoader(p)
+	cfg, err := l.load(context.Background())
+	if cfg != nil {
+		return cfg.Warnings
+	}
+	var all Problems
+	errors.As(err, &all)
+	return append(all, l.warned...)
 }
 
 // loader reads the files of one installation, and remembers what it parsed.
@@ -47,6 +70,8 @@ type loader struct {
 	kept  map[string]*piece  // finished jobs of a file
 	res   regexps
 	codec codec
+
+	warned Problems // of the newest load
 }
 
 func newLoader(p Paths) *loader {
@@ -71,10 +96,11 @@ func (l *loader) load(ctx context.Context) (cfg *Config, err error) {
 	defer l.forget(in)
 	c := &Config{Loaded: time.Now(), Version: in.version, digest: in.digest, res: l.res, codec: l.codec}
 	l.assemble(c, in, rep)
+	l.warned = rep.warnings(in)
 	if p := rep.errors(in); len(p) > 0 {
 		return nil, p
 	}
-	c.Warnings = rep.warnings(in)
+	c.Warnings = l.warned
 	return c, nil
 }
 
@@ -111,14 +137,14 @@ func (in *inputs) named(name string) *source {
 // gather finds, reads and parses every file, in parallel.
 func (l *loader) gather(ctx context.Context, rep *report) (*inputs, error) {
 	in := &inputs{}
-	main := func(name string) *source {
-		return &source{name: name, codec: l.codec, as: func() any { return new(mainFile) }, zipped: true, fresh: true}
+	main := func(name string, as func() any) *source {
+		return &source{name: name, codec: l.codec, as: as, zipped: true, fresh: true}
 	}
 	plugins := func(name string) *source {
 		return &source{name: name, codec: l.codec, as: func() any { return new(pluginFile) }, fresh: true}
 	}
 	if l.paths.Config != "" {
-		in.main = main(l.paths.Config)
+		in.main = main(l.paths.Config, func() any { return new(mainFile) })
 	}
 	if l.paths.PluginConfig != "" {
 		in.plugins = plugins(l.paths.PluginConfig)
@@ -127,7 +153,7 @@ func (l *loader) gather(ctx context.Context, rep *report) (*inputs, error) {
 		in.jobs = append(in.jobs, &source{name: name, codec: l.codec, as: func() any { return new(JobConfig) }, zipped: true})
 	}
 	for _, name := range shards(l.paths.Supplemental, l.paths.SupplementalSuffix, rep) {
-		in.extra = append(in.extra, main(name))
+		in.extra = append(in.extra, main(name, func() any { return new(shardFile) }))
 	}
 	for _, name := range shards(l.paths.SupplementalPlugins, l.paths.SupplementalPluginSuffix, rep) {
 		in.pluginExtra = append(in.pluginExtra, plugins(name))

@@ -6,9 +6,8 @@ import (
 )
 
 // mergeShard adds a shard of the main file to main. Only what may be sharded is
-// taken; anything else is a problem, and so is what two files set. Jobs in a
-// shard are not read.
-func mergeShard(main, shard *mainFile, at spot) {
+// taken; anything else is a problem, and so is what two files set.
+func mergeShard(main, shard *ProwConfig, at spot) {
 	twice := func(at spot) {
 		at.hinted("is set in another file too", "a value may be set in one file only")
 	}
@@ -34,7 +33,7 @@ func mergeShard(main, shard *mainFile, at spot) {
 		}
 		main.Tide.MergeMethods.entries[k] = shard.Tide.MergeMethods.entries[k]
 	}
-	rest := shard.ProwConfig
+	rest := *shard
 	rest.BranchProtection, rest.SlackReporterConfigs = BranchProtection{}, nil
 	rest.Tide.Queries, rest.Tide.MergeMethods = nil, MergeMethods{}
 	tide := rest.Tide

@@ -1,0 +1,116 @@
+package config_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// bomb makes much out of little: each level names the one below nine times.
+func bomb() string {
+	var b strings.Builder
+	b.WriteString("prow_ignored:\n- &a0 [x, x, x, x, x, x, x, x, x]\n")
+	for i := range 12 {
+		fmt.Fprintf(&b, "- &a%d [%s*a%d]\n", i+1, strings.Repeat(fmt.Sprintf("*a%d, ", i), 8), i)
+	}
+	b.WriteString("gerrit: *a12\n")
+	return b.String()
+}
+
+func zip(text []byte) string {
+	var z bytes.Buffer
+	w := gzip.NewWriter(&z)
+	_, _ = w.Write(text)
+	_ = w.Close()
+	return z.String()
+}
+
+// Whatever a file is: one clear finding, in bounded time and memory.
+func TestBadFiles(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ name, text, want string }{
+		{"bomb", bomb(), "config.yaml: aliases in it make too much out of little"},
+		{"loop", "gerrit: &a [*a]\n", `alias "a" contains itself`},
+		{"deep lists", "gerrit: " + strings.Repeat("[", 5000) + strings.Repeat("]", 5000), "config.yaml"},
+		{"deep mappings", "gerrit: " + strings.Repeat("{a: ", 500) + strings.Repeat("}", 500), "deep"},
+		{"binary", "a: \x00\x01\xff\xfe", "is not text in UTF-8 (is it a binary file?)"},
+		{"bad UTF-8", "a: b\nc: \xc3\x28\n", "config.yaml:2: is not text in UTF-8"},
+		{"a NUL", "log_level: a\x00b\n", "is not YAML"},
+		{"tabs", "plank:\n\tmax_concurrency: 1\n", "indent with blanks"},
+		{"two documents", "log_level: debug\n---\nlog_level: info\n", "config.yaml:3:1: is a second document, which is not read"},
+		{"a second one that is empty", "log_level: debug\n---\n# nothing\n", ""},
+		{"BOM", "\ufefflog_level: debug\n", ""},
+		{"CRLF", "log_level: debug\r\nplank:\r\n  max_concurrency: 1\r\n", ""},
+		{"CRLF, wrong", "plank:\r\n  max_concurrency: -1\r\n", "config.yaml:2:20: plank.max_concurrency: is -1"},
+		{"empty", "", ""},
+		{"only a comment", "# nothing\n", ""},
+		{"a list", "- a\n", "config.yaml:1:1: is a list; want a mapping"},
+		{"text", "hello\n", `config.yaml:1:1: is the text "hello"; want a mapping`},
+		{"an open quote", "log_level: \"debug\n", "is not YAML"},
+		{"an unknown alias", "log_level: *nobody\n", "is not YAML"},
+		{"a strange key", "? [a, b]\n: c\n", "has a key that is a list; want text"},
+		{"a null key", "~: c\n", "has a key that is nothing; want text"},
+		{"a bad merge", "plank:\n  <<: hello\n", "<< wants a mapping, or a list of them"},
+		{"a huge file", "a: " + strings.Repeat("x", 33<<20), "is larger than 32 MB"},
+		{"much in a gzip", zip(bytes.Repeat([]byte("#"), 40<<20)), "is larger than 32 MB"},
+		{"a broken gzip", "\x1f\x8bnonsense", "begins like gzip, but is not"},
+		{"a cut gzip", zip([]byte(strings.Repeat("a: b\n", 1000)))[:30], "cannot be read: unexpected EOF"},
+		{"a wrong quantity", "plank: {default_decoration_config_entries: [{config: {default_memory_request: lots}}]}", "the text \"lots\" will not do: quantities must match"},
+		{"a wrong duration", "tide: {sync_period: 5}", "the number 5 will not do"},
+		{"a number for a struct", "plank: 5", "plank: is the number 5; want a mapping"},
+		{"a big number", "plank: {max_concurrency: 99999999999999999999}", "want a whole number"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			if err := os.WriteFile(filepath.Join(dir, "config.yaml"), []byte(c.text), 0o666); err != nil {
+				t.Fatal(err)
+			}
+			got := tell(t, dir, paths(dir))
+			if c.want == "" && got != "" || !strings.Contains(got, c.want) || strings.Contains(got, "\n") {
+				t.Errorf("got %.400q; want %q, in one line", got, c.want)
+			}
+		})
+	}
+}
+
+func TestUnreadable(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	jobs := filepath.Join(dir, "jobs")
+	must := func(err error) {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	must(os.MkdirAll(filepath.Join(jobs, "dir.yaml"), 0o777))
+	must(os.Symlink("loop.yaml", filepath.Join(jobs, "loop.yaml")))
+	must(os.Symlink("gone", filepath.Join(jobs, "dangling.yaml")))
+	must(os.Symlink("..", filepath.Join(jobs, "up")))
+	must(os.Symlink("dir.yaml", filepath.Join(jobs, "todir.yaml")))
+	must(os.WriteFile(filepath.Join(dir, "plugins.yaml"), nil, 0o666))
+	p := paths(dir)
+	p.Config = filepath.Join(dir, "missing.yaml")
+	p.PluginConfig = filepath.Join(dir, "plugins.yaml", "below")
+	got := tell(t, dir, p)
+	for _, want := range []string{
+		"missing.yaml: cannot be read: no such file", "jobs/loop.yaml: cannot be read: too many levels of symbolic links",
+		"jobs/dangling.yaml: cannot be read: no such file", "jobs/todir.yaml: is a directory, not a file", "plugins.yaml/below: cannot be read: not a directory",
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("got\n%s\nwant it to say %s", got, want)
+		}
+	}
+	if n := strings.Count(got, "\n") + 1; n != 5 {
+		t.Errorf("%d findings, want 5:\n%s", n, got)
+	}
+	p = paths(dir)
+	p.JobConfig = filepath.Join(dir, "nowhere")
+	if got := tell(t, dir, p); !strings.HasPrefix(got, "nowhere: cannot be read: no such file") {
+		t.Error(got)
+	}
+}

@@ -1,0 +1,151 @@
+package config_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	prow "github.com/prow-ci/prow"
+)
+
+func TestPlugins(t *testing.T) {
+	t.Parallel()
+	c := load(t, `
+-- plugins.yaml --
+plugins:
+  org: {plugins: [trigger, hold], excluded_repos: [repo]}
+  org/repo: {plugins: [lgtm]}
+external_plugins:
+  org: [{name: needs-rebase, events: [pull_request]}]
+  org/repo: [{name: refresh, endpoint: "http://r:1"}]
+owners: {mdyamlrepos: [org], labels_denylist: []}
+triggers:
+- repos: [org]
+  trusted_org: 123
+size: {s: 1}
+`)
+	p := c.Plugins
+	if got := strings.Join(p.For(repo), " "); got != "lgtm" {
+		t.Errorf("plugins of the repository: %q", got)
+	}
+	if got := strings.Join(p.For(prow.Repo{Owner: "org", Name: "x"}), " "); got != "trigger hold" {
+		t.Errorf("plugins of another: %q", got)
+	}
+	if got := fmt.Sprint(p.ExternalFor(repo, "push")); got != "[{refresh http://r:1 []}]" {
+		t.Errorf("external plugins of a push: %s", got)
+	}
+	if got := fmt.Sprint(p.ExternalFor(repo, "pull_request")); got != "[{needs-rebase http://needs-rebase [pull_request]} {refresh http://r:1 []}]" {
+		t.Errorf("external plugins of a pull request: %s", got)
+	}
+	if p.Owners.LabelsDenyList == nil || len(p.Owners.LabelsDenyList) > 0 || p.Owners.MDYAMLRepos[0] != "org" {
+		t.Errorf("owners: %+v", p.Owners)
+	}
+	if got := string(p.Sections["triggers"]); got != `[{"trusted_org":123,"repos":["org"]}]` {
+		t.Errorf("triggers: %s", got)
+	}
+	if p.Where["size"].Line != 11 {
+		t.Errorf("size stands at %v", p.Where["size"])
+	}
+	if l := load(t, "-- config.yaml --\n{}").Plugins.Owners.LabelsDenyList; strings.Join(l, " ") != "approved lgtm" {
+		t.Errorf("labels denied by default: %v", l)
+	}
+}
+
+func TestOldPlugins(t *testing.T) {
+	t.Parallel()
+	c := load(t, "-- plugins.yaml --\nplugins:\n  org: [trigger, hold]\n")
+	if got := strings.Join(c.Plugins.For(repo), " "); got != "trigger hold" || len(c.Warnings) != 1 {
+		t.Errorf("plugins %q, warnings %v", got, c.Warnings)
+	}
+}
+
+func TestPluginShards(t *testing.T) {
+	t.Parallel()
+	const main = `
+-- plugins.yaml --
+plugins: {org: {plugins: [trigger]}}
+lgtm: [{repos: [org]}]
+label:
+  additional_labels: [a]
+  restricted_labels: {org: [{label: x}]}
+bugzilla: {orgs: {org: {repos: {r: {branches: {main: {}}}}}}}
+`
+	c := load(t, main+`
+-- shards/a/x_pluginconfig.yaml --
+plugins: {other: {plugins: [hold]}}
+lgtm: [{repos: [other]}]
+triggers: [{repos: [other]}]
+label: {restricted_labels: {org: [{label: z}], other: [{label: x}]}}
+bugzilla: {orgs: {org: {repos: {s: {branches: {main: {}}}}}}}
+-- shards/a/unrelated.yaml --
+nonsense: [
+`)
+	for key, want := range map[string]string{
+		"lgtm":     `[{"repos":["org"]},{"repos":["other"]}]`,
+		"triggers": `[{"repos":["other"]}]`,
+		"label":    `{"additional_labels":["a"],"restricted_labels":{"org":[{"label":"x"},{"label":"z"}],"other":[{"label":"x"}]}}`,
+		"bugzilla": `{"orgs":{"org":{"repos":{"r":{"branches":{"main":{}}},"s":{"branches":{"main":{}}}}}}}`,
+	} {
+		if got := string(c.Plugins.Sections[key]); got != want {
+			t.Errorf("%s: %s; want %s", key, got, want)
+		}
+	}
+	if got := c.Plugins.For(prow.Repo{Owner: "other", Name: "x"}); strings.Join(got, " ") != "hold" {
+		t.Errorf("plugins from a shard: %v", got)
+	}
+	for shard, want := range map[string]string{
+		"plugins: {org: {plugins: [hold]}}":               "shards/x_pluginconfig.yaml:1:11: plugins.org: is set in another file too",
+		"label: {additional_labels: [b]}":                 "label.additional_labels: is not for shards",
+		"label: {restricted_labels: {org: [{label: x}]}}": "label.restricted_labels.org[0].label: is restricted in another file too",
+		"size: {s: 1}":               "size: is not for shards",
+		"owners: {mdyamlrepos: [a]}": "owners: is not for shards",
+		"bugzilla: {orgs: {org: {repos: {r: {branches: {dev: {}}}}}}}": "bugzilla.orgs.org.repos.r.branches: is set in another file too",
+		"external_plugins: {a: [{name: x}]}\nlgtm: nonsense":           "lgtm: is not a list",
+	} {
+		if got := problems(t, main+"-- shards/x_pluginconfig.yaml --\n"+shard); !strings.Contains(got, want) {
+			t.Errorf("%s: got %q; want %q", shard, got, want)
+		}
+	}
+}
+
+func TestShards(t *testing.T) {
+	t.Parallel()
+	const main = `
+-- config.yaml --
+branch-protection: {orgs: {org: {protect: true}}}
+tide:
+  queries: [{repos: [a/b]}]
+  merge_method: {org: squash}
+slack_reporter_configs: {org: {channel: c}}
+`
+	c := load(t, main+`
+-- shards/org/x_prowconfig.yaml --
+branch-protection: {orgs: {org: {repos: {repo: {enforce_admins: true}}}, other: {protect: true}}}
+tide:
+  queries: [{repos: [c/d]}, {repos: [e/f], labels: [x]}]
+  merge_method: {org/repo: rebase}
+slack_reporter_configs: {other: {channel: d}}
+presubmits: {ignored: here}
+`)
+	if m := c.Tide.MergeMethods; m.For(repo, "main") != "rebase" || m.For(prow.Repo{Owner: "org", Name: "x"}, "main") != "squash" {
+		t.Error("merge methods")
+	}
+	if len(c.Tide.Queries) != 2 || len(c.SlackReporterConfigs) != 2 {
+		t.Errorf("%d queries, %d slack entries", len(c.Tide.Queries), len(c.SlackReporterConfigs))
+	}
+	if p, err := c.Protection(repo, "main", nil); err != nil || !*p.Protect || !*p.Admins {
+		t.Errorf("protection %+v, %v", p, err)
+	}
+	for shard, want := range map[string]string{
+		"plank: {max_concurrency: 1}":                                 "shards/x_prowconfig.yaml:1:1: plank: is not for shards",
+		"tide: {max_goroutines: 1}":                                   "tide.max_goroutines: is not for shards",
+		"branch-protection: {orgs: {org: {enforce_admins: true}}}":    "branch-protection.orgs.org: is set in another file too",
+		"tide: {merge_method: {org: merge}}":                          "tide.merge_method.org: is set in another file too",
+		"slack_reporter_configs: {org: {channel: x}}":                 "slack_reporter_configs.org: is set in another file too",
+		"branch-protection: {orgs: {org: {repos: {r: {admins: 1}}}}}": "admins: is not a key that means anything here",
+	} {
+		if got := problems(t, main+"-- shards/x_prowconfig.yaml --\n"+shard); !strings.Contains(got, want) {
+			t.Errorf("%s: got %q; want %q", shard, got, want)
+		}
+	}
+}

@@ -1,0 +1,332 @@
+package config_test
+
+import (
+	"strings"
+	"testing"
+
+	prow "github.com/prow-ci/prow"
+	"github.com/prow-ci/prow/config"
+)
+
+// What is refused, and in which words; "" loads without a word.
+func TestRules(t *testing.T) {
+	t.Parallel()
+	pre := func(jobs ...string) string {
+		return mainFile("presubmits:\n  o/r:\n  - {" + strings.Join(jobs, "}\n  - {") + "}\n")
+	}
+	per := func(job string) string { return mainFile("periodics: [{" + job + "}]") }
+	const img = "utility_images: {clonerefs: a, initupload: b, entrypoint: c, sidecar: d}, gcs_configuration: {bucket: b, path_strategy: explicit}"
+	const decorated = "decorate: true, decoration_config: {" + img + "}"
+	for _, c := range []struct{ name, archive, want string }{
+		{"trigger alone", pre("name: a, trigger: /test x, " + pod), "trigger: is given without rerun_command"},
+		{"rerun command alone", pre("name: a, rerun_command: /test x, " + pod), "rerun_command: is given without trigger"},
+		{"they disagree", pre("name: a, rerun_command: /test x, trigger: /test y, " + pod), `"/test y" does not match the rerun_command "/test x"`},
+		{"they agree", pre("name: a, rerun_command: /test x, trigger: '(?m)^/test x', " + pod), ""},
+		{"bad trigger", pre("name: a, rerun_command: /test x, trigger: '(', " + pod), "trigger: is not a regular expression: missing closing )"},
+		{"bad branch", pre("name: a, branches: [main, '*'], " + pod), "branches[1]: is not a regular expression"},
+		{"both change rules", pre("name: a, run_if_changed: x, skip_if_only_changed: z, " + pod), "goes not together with run_if_changed"},
+		{"always and changed", pre("name: a, always_run: true, run_if_changed: x, " + pod), "goes not together with run_if_changed"},
+		{"twice, other branches", pre("name: a, branches: [main], "+pod, "name: a, skip_branches: [main], "+pod), ""},
+		{"twice, only skipped", pre("name: a, skip_branches: [x], "+pod, "name: a, skip_branches: [y], "+pod), `another presubmit "a" for the same branches`},
+		{"twice, like patterns", pre("name: a, branches: ['ma.*'], "+pod, "name: a, branches: [main], "+pod), ""},
+		{"one context", pre("name: a, context: c, "+pod, "name: b, context: c, "+pod), `presubmit "b" reports to the context "c", and so does "a"`},
+		{"one context, one silent", pre("name: a, context: c, "+pod, "name: b, context: c, skip_report: true, "+pod), ""},
+		{"no spec", pre("name: a"), "has no spec"},
+		{"other agent", pre("name: a, agent: foo"), `"foo" is none of Prow's agents`},
+		{"spec for jenkins", pre("name: a, agent: jenkins, " + pod), "goes only with agent kubernetes"},
+		{"jenkins name", pre("name: a/b, agent: jenkins"), ""},
+		{"jenkins decorated", pre("name: a, agent: jenkins, decorate: true"), "cannot be decorated, because its agent is jenkins"},
+		{"queue", pre("name: a, job_queue_name: q, " + pod), `queue "q" has no capacity`},
+		{"namespace", pre("name: a, namespace: other, " + pod), "goes only with agent tekton-pipeline"},
+		{"label name", pre("name: a, labels: {a b: c}, " + pod), "is not a label name"},
+		{"label value", pre("name: a, labels: {a: b c}, " + pod), `"b c" is not a label value`},
+		{"reserved label", pre("name: a, labels: {created-by-prow: 'true'}, " + pod), "is set by Prow itself"},
+		{"negative", pre("name: a, max_concurrency: -1, " + pod), "is -1 (want 0 for no limit"},
+		{"rerun auth", pre("name: a, rerun_auth_config: {allow_anyone: true, github_users: [u]}, " + pod), "allows anyone, and lists people too"},
+		{"two containers", pre("name: a, spec: {containers: [{name: x}, {name: y}]}"), "are 2, but the job is not decorated"},
+		{"a sidecar", pre("name: a, " + decorated + ", spec: {containers: [{name: x, args: [a]}, {name: sidecar, args: [a]}]}"), `"sidecar" is a name that decoration uses`},
+		{"two containers well", pre("name: a, " + decorated + ", spec: {containers: [{name: x, args: [a]}, {name: z, command: [a]}]}"), ""},
+		{"no command", pre("name: a, " + decorated + ", spec: {containers: [{image: x}]}"), "has no command"},
+		{"no images", pre("name: a, decorate: true, " + pod), "lacks clonerefs, initupload, entrypoint, sidecar"},
+		{"env twice", pre("name: a, spec: {containers: [{env: [{name: A}, {name: A}]}]}"), `variable "A" is there twice`},
+		{"env of a pull in a periodic", per("name: a, interval: 1h, spec: {containers: [{env: [{name: PULL_NUMBER}]}]}"), ""},
+		{"env of Prow", per("name: a, interval: 1h, spec: {containers: [{env: [{name: BUILD_NUMBER}]}]}"), `"BUILD_NUMBER" is set by Prow itself in a periodic`},
+		{"init container", pre("name: a, spec: {initContainers: [{name: i}], containers: [{image: x}]}"), "only init containers with restartPolicy: Always"},
+		{"native sidecar", pre("name: a, spec: {initContainers: [{name: i, restartPolicy: Always}], containers: [{image: x}]}"), ""},
+		{"volume", pre("name: a, spec: {volumes: [{name: logs}], containers: [{image: x}]}"), `"logs" is a volume that decoration uses`},
+		{"mount", pre("name: a, spec: {volumes: [{name: data}], containers: [{volumeMounts: [{name: dat, mountPath: /x}]}]}"), `there is no volume "dat" (add it to volumes; did you mean "data"?)`},
+		{"mount path", pre("name: a, spec: {volumes: [{name: data}], containers: [{volumeMounts: [{name: data, mountPath: /logs}]}]}"), "/logs is a place that decoration uses"},
+		{"clone address", pre("name: a, clone_uri: 'git@github.com:o/r.git', " + pod), ""},
+		{"no address", pre("name: a, clone_uri: 'http://[', " + pod), "is not an address"},
+		{"extra ref", pre("name: a, extra_refs: [{org: o}], " + pod), "names no repository"},
+		{"not decorated, but configured", pre("name: a, decorate: false, decoration_config: {" + img + "}, " + pod), "has no effect, because decorate is false"},
+
+		{"no clock", per("name: a, " + pod), "says not when it runs"},
+		{"two clocks", per("name: a, interval: 1h, cron: '@daily', " + pod), "has more than one of"},
+		{"bad interval", per("name: a, interval: soon, " + pod), `"soon" is not a duration`},
+		{"five fields", per("name: a, cron: '5 4 * * *', " + pod), ""},
+		{"six fields", per("name: a, cron: '0 5 4 * * *', " + pod), ""},
+		{"a time zone", per("name: a, cron: 'CRON_TZ=Europe/Berlin 5 4 * * *', " + pod), ""},
+		{"a bare zone", per("name: a, cron: 'TZ=0', " + pod), "want a time zone, a blank and a schedule"},
+		{"another", per("name: a, cron: 'CRON_TZ=UTC', " + pod), "want a time zone, a blank and a schedule"},
+		{"bad cron", per("name: a, cron: '61 * * * *', " + pod), "is not a schedule"},
+		{"too many retries", per("name: a, interval: 1h, retry: {attempts: 11, interval: 1m}, " + pod), "is 11; want 0 to 10"},
+		{"no pause", per("name: a, interval: 1h, retry: {attempts: 1}, " + pod), "has no interval"},
+		{"periodic twice", mainFile("periodics: [{name: a, interval: 1h, " + pod + "}, {name: a, interval: 1h, " + pod + "}]"), `another periodic "a"`},
+
+		{"two presets", mainFile("presets: [{labels: {a: b}}]\n-- jobs/x.yaml --\npresets: [{labels: {a: b}}]"), "another preset has the label a: b too"},
+		{"preset clashes", mainFile("presets: [{env: [{name: A}]}]\npresubmits: {o/r: [{name: a, spec: {containers: [{env: [{name: A}]}]}}]}"), `variable "A" is there already`},
+
+		{"decoration twice", mainFile("plank: {default_decoration_configs: {'*': {}}, default_decoration_config_entries: [{config: {}}]}"), "goes not together with default_decoration_config_entries"},
+		{"template", mainFile("plank: {job_url_template: '{{.Foo'}"), "plank.job_url_template: is not a template"},
+		{"two templates", mainFile("plank: {report_template: a, report_templates: {'*': b}}"), "is the older form"},
+		{"buckets", mainFile("deck: {additional_allowed_buckets: [b]}"), "has no effect while any bucket may be viewed"},
+		{"status URLs", mainFile("tide: {pr_status_base_urls: {o: 'https://x'}}"), `has no "*"`},
+		{"target URLs", mainFile("tide: {target_url: 'https://x', target_urls: {o: 'https://x'}}"), "goes not together with target_urls"},
+		{"blocks policy", mainFile("tide: {github_merge_blocks_policy: {o: never}}"), `"never" is not a policy`},
+		{"query without place", mainFile("tide: {queries: [{labels: [a]}]}"), "names no organisation and no repository"},
+		{"query, repo in org", mainFile("tide: {queries: [{orgs: [o], repos: [o/r]}]}"), `"o/r" belongs to an organisation of this query`},
+		{"query, excluded elsewhere", mainFile("tide: {queries: [{orgs: [o], excludedRepos: [p/r]}]}"), `"p/r" belongs to no organisation`},
+		{"query, both branches", mainFile("tide: {queries: [{orgs: [o], includedBranches: [a], excludedBranches: [b]}]}"), "goes not together with includedBranches"},
+		{"query, twice", mainFile("tide: {queries: [{orgs: [o], labels: [a, a]}]}"), `labels[1]: "a" is there twice`},
+		{"merge method", mainFile("tide: {merge_method: {o: sqash}}"), `"sqash" is not a merge method (want merge, rebase or squash; did you mean "squash"?)`},
+		{"merge method of a branch", mainFile("tide: {merge_method: {o: {r: {'(': merge}}}}"), "is not a regular expression"},
+		{"merge template", mainFile("tide: {merge_commit_template: {'*': {title: x}}}"), `"*" is not possible here`},
+		{"optional regex", mainFile("tide: {context_options: {orgs: {o: {optional-regex-contexts: ['(']}}}}"), "is not a regular expression"},
+		{"include and exclude", mainFile("branch-protection: {include: [a], orgs: {o: {exclude: [b]}}}"), "branch-protection.orgs.o: has both include and exclude"},
+		{"branch undecided", mainFile("branch-protection: {orgs: {o: {repos: {r: {branches: {b: {enforce_admins: true}}}}}}}"), "does not say whether to protect"},
+		{"reporter", mainFile("github_reporter: {job_types_to_report: [batch]}"), `"batch" is not reported to GitHub`},
+		{"slack", mainFile("slack_reporter_configs: {'*': {}}"), "has no channel"},
+
+		{"plugin twice", "-- plugins.yaml --\nplugins: {o: {plugins: [hold]}, o/r: {plugins: [hold]}}", "hold is enabled for the organisation o already"},
+		{"plugin twice, excluded", "-- plugins.yaml --\nplugins: {o: {plugins: [hold], excluded_repos: [r]}, o/r: {plugins: [hold]}}", ""},
+		{"two reviewers", "-- plugins.yaml --\nplugins: {o: {plugins: [rifle]}, o/r: {plugins: [blunderbuss]}}", "enables both blunderbuss and rifle"},
+		{"old and new", "-- plugins.yaml --\nplugins: {o: [hold], p: {plugins: [hold]}}", "has both the old form and the new one"},
+		{"external twice", "-- plugins.yaml --\nplugins: {o: {plugins: [hold]}}\nexternal_plugins: {o: [{name: x}], o/r: [{name: x}]}", "x is enabled for the organisation o already"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			got := problems(t, c.archive)
+			if c.want == "" && got != "" || !strings.Contains(got, c.want) {
+				t.Errorf("got\n%s\nwant it to say\n%s", got, c.want)
+			}
+		})
+	}
+}
+
+var repo = prow.Repo{Owner: "org", Name: "repo"}
+
+func TestBranches(t *testing.T) {
+	t.Parallel()
+	c := load(t, mainFile(`
+presubmits:
+  org/repo:
+  - {name: everywhere, `+pod+`}
+  - {name: loose, branches: [main], `+pod+`}
+  - {name: strict, branches: ['^main$', '^dev$'], `+pod+`}
+  - {name: skips, branches: [release], skip_branches: ['release-1.*'], `+pod+`}
+`))
+	for branch, want := range map[string]string{
+		"main": "everywhere loose strict", "maintenance": "everywhere loose", "dev": "everywhere strict",
+		"release-2": "everywhere skips", "release-1.2": "everywhere",
+	} {
+		var got []string
+		for _, p := range c.Presubmits(repo) {
+			if p.ShouldRun(branch) {
+				got = append(got, p.Name)
+			}
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("on %s run %q; want %q", branch, got, want)
+		}
+	}
+}
+
+func TestChanges(t *testing.T) {
+	t.Parallel()
+	c := load(t, mainFile(`
+presubmits:
+  org/repo:
+  - {name: go, run_if_changed: '\.go$', `+pod+`}
+  - {name: notdocs, skip_if_only_changed: '^docs/', `+pod+`}
+`))
+	for files, want := range map[string]string{
+		"": "", "a.go": "go notdocs", "docs/x.md": "", "docs/x.go": "go", "docs/x.md b": "notdocs",
+	} {
+		var got []string
+		for _, p := range c.Presubmits(repo) {
+			if p.Matches(strings.Fields(files)) {
+				got = append(got, p.Name)
+			}
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("for %q run %q; want %q", files, got, want)
+		}
+	}
+}
+
+// Decoration: entries in order, the map's general ones first, the job's on top.
+func TestDecoration(t *testing.T) {
+	t.Parallel()
+	const base = "utility_images: {clonerefs: a, initupload: b, entrypoint: c, sidecar: d}, gcs_configuration: {bucket: b, path_strategy: explicit, mediaTypes: {log: text/plain, txt: text/x}}"
+	c := load(t, mainFile(`
+plank:
+  default_decoration_configs:
+    org/repo: {timeout: 4h, gcs_configuration: {mediaTypes: {txt: text/plain}}}
+    "*": {timeout: 7200000000000, `+base+`}
+    org: {timeout: 3h, skip_cloning: true, resources: {sidecar: {requests: {cpu: 1}}}}
+    foo.googlesource.com: {timeout: 5h}
+decorate_all_jobs: true
+presubmits:
+  org/repo:
+  - {name: repo, decoration_config: {gcs_configuration: {bucket: own}, skip_cloning: false}, `+pod+`}
+  - {name: bare, decorate: false, `+pod+`}
+  org/other: [{name: org, `+pod+`}]
+  else/where: [{name: all, `+pod+`}]
+  https://foo-review.googlesource.com/a/b: [{name: gerrit, `+pod+`}]
+periodics:
+- {name: none, interval: 1h, `+pod+`}
+- {name: extra, interval: 1h, extra_refs: [{org: org, repo: repo, base_ref: main}], `+pod+`}
+`))
+	hours := map[string]float64{}
+	for _, jobs := range c.PresubmitsStatic {
+		for _, j := range jobs {
+			if j.DecorationConfig != nil {
+				hours[j.Name] = j.DecorationConfig.Timeout.Hours()
+			}
+		}
+	}
+	for _, j := range c.Periodics {
+		hours[j.Name] = j.DecorationConfig.Timeout.Hours()
+	}
+	for name, want := range map[string]float64{"repo": 4, "org": 3, "all": 2, "gerrit": 5, "none": 2, "extra": 4} {
+		if hours[name] != want {
+			t.Errorf("%s: %v hours; want %v", name, hours[name], want)
+		}
+	}
+	if _, ok := hours["bare"]; ok {
+		t.Error("decorate: false decorates")
+	}
+	d := c.Presubmits(repo)[0].DecorationConfig
+	if g := d.GCSConfiguration; g.Bucket != "own" || g.PathStrategy != "explicit" || g.MediaTypes["txt"] != "text/plain" || g.MediaTypes["log"] != "text/plain" {
+		t.Errorf("bucket settings %+v", g)
+	}
+	if *d.SkipCloning || d.Resources.Sidecar == nil || d.UtilityImages.Sidecar != "d" {
+		t.Errorf("decoration %+v", d)
+	}
+	if c.Decoration(repo, "default").GCSConfiguration.Bucket != "b" {
+		t.Error("the defaults changed with a job")
+	}
+}
+
+// Presets are added to copies: a spec shared by an anchor stays as it was.
+func TestPresets(t *testing.T) {
+	t.Parallel()
+	c := load(t, mainFile(`
+presets:
+- env: [{name: ALL, value: "1"}]
+- labels: {preset-a: "true"}
+  env: [{name: A, value: "1"}]
+  volumes: [{name: v}]
+  volumeMounts: [{name: v, mountPath: /v}]
+  tolerations: [{key: k}]
+presubmits:
+  org/repo:
+  - {name: plain, spec: &spec {containers: [{image: x}, {image: z}]}, agent: other}
+  - {name: with, labels: {preset-a: "true"}, spec: *spec, agent: other}
+  - {name: unlike, labels: {preset-a: "false"}, spec: *spec, agent: other}
+`))
+	for i, want := range []string{"ALL", "ALL A", "ALL"} {
+		j := c.Presubmits(repo)[i]
+		for _, k := range j.Spec.Containers {
+			var got []string
+			for _, e := range k.Env {
+				got = append(got, e.Name)
+			}
+			if strings.Join(got, " ") != want || len(k.VolumeMounts) != len(j.Spec.Volumes) || len(j.Spec.Tolerations) != len(j.Spec.Volumes) {
+				t.Errorf("%s: %v; want %s", j.Name, k, want)
+			}
+		}
+	}
+}
+
+func TestSchedule(t *testing.T) {
+	t.Parallel()
+	c := load(t, mainFile(`
+periodics:
+- {name: daily, cron: 'CRON_TZ=Europe/Berlin 30 6 * * *', `+pod+`}
+- {name: utc, cron: '30 6 * * *', `+pod+`}
+- {name: every, cron: '@every 2h', `+pod+`}
+- {name: interval, interval: 90m, retry: {attempts: 2, interval: 5m}, `+pod+`}
+- {name: pause, minimum_interval: 10m, `+pod+`}
+`))
+	at := date("2026-01-02T03:04:05Z")
+	for name, want := range map[string]string{
+		"daily": "2026-01-02T05:30:00Z", "utc": "2026-01-02T06:30:00Z", "every": "2026-01-02T05:04:05Z", "interval": "0001-01-01T00:00:00Z",
+	} {
+		if got := c.Periodic(name).Next(at); !got.Equal(date(want)) {
+			t.Errorf("%s is next due %v; want %s", name, got, want)
+		}
+	}
+	if !c.Periodic("every").Steady() || c.Periodic("utc").Steady() {
+		t.Error("only @every is steady")
+	}
+	if p := c.Periodic("interval"); p.Every().Minutes() != 90 || p.Retry.Pause().Minutes() != 5 || c.Periodic("pause").Pause().Minutes() != 10 {
+		t.Error("an interval was read wrong")
+	}
+}
+
+// A job says itself who may run it again, on top of the last matching entry.
+func TestRerunAuth(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{`
+deck:
+  rerun_auth_configs:
+    org: {github_users: [o]}
+    "*": {github_users: [all]}
+    org/repo: {github_users: [r]}
+`, `
+deck:
+  default_rerun_auth_configs:
+  - {rerun_auth_configs: {github_users: [all]}}
+  - {repo: org, rerun_auth_configs: {github_users: [o]}}
+  - {repo: org/repo, cluster: default, rerun_auth_configs: {github_users: [r]}}
+`} {
+		c := load(t, mainFile(text))
+		for name, want := range map[string]string{"repo": "r", "other": "o"} {
+			j := &prow.Job{Spec: prow.Spec{Cluster: "default", Refs: &prow.Refs{Org: "org", Repo: name}}}
+			if got := c.Deck.RerunAuth(j); got == nil || got.GitHubUsers[0] != want {
+				t.Errorf("%s: %+v; want %s", name, got, want)
+			}
+		}
+		if got := c.Deck.RerunAuth(&prow.Job{}); got == nil || got.GitHubUsers[0] != "all" {
+			t.Errorf("without refs: %+v", got)
+		}
+	}
+}
+
+func TestJobURL(t *testing.T) {
+	t.Parallel()
+	j := &prow.Job{
+		Spec: prow.Spec{
+			Type: prow.Periodic, Job: "j",
+			DecorationConfig: &prow.DecorationConfig{GCSConfiguration: &prow.GCSConfiguration{Bucket: "gs://b"}},
+			ExtraRefs:        []prow.Refs{{Org: "org", Repo: "repo"}},
+		},
+		Status: prow.Status{BuildID: "9"},
+	}
+	for text, want := range map[string]string{
+		"{}": "",
+		"{job_url_prefix_config: {'*': 'https://p.example/view/'}}":                                                 "https://p.example/view/gs/b/logs/j/9",
+		"{job_url_prefix_config: {'*': 'https://p.example/view', org: 'https://o.example', org/repo: ''}}":          "https://o.example/gs/b/logs/j/9",
+		"{jobURLPrefixDisableAppendStorageProvider: true, job_url_prefix_config: {'*': 'https://p.example/view/'}}": "https://p.example/view/b/logs/j/9",
+		"{job_url_template: 'https://x/{{.Spec.Job}}/{{.Status.BuildID}}'}":                                         "https://x/j/9",
+		"{job_url_template: '{{.Nothing}}'}":                                                                        "",
+	} {
+		if got := load(t, mainFile("plank: "+text)).JobURL(j); got != want {
+			t.Errorf("%s: %q; want %q", text, got, want)
+		}
+	}
+}
+
+var _ = config.Problem{}
