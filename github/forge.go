@@ -19,11 +19,11 @@ import (
 type Options struct {
 	BaseURL    string // of the REST interface; "" is https://api.github.com/
 	UploadURL  string // not used yet
-	GraphQLURL string // "" is graphql beside BaseURL
+	GraphQLURL string // "" is where GitHub has it for that BaseURL
 	// Token returns the token, again for every request: it may change. Nil asks
 	// without.
 	Token     func(ctx context.Context) (string, error)
-	Client    *http.Client // "" is one that keeps connections alive
+	Client    *http.Client // its Transport is used; nil is one that keeps connections alive
 	UserAgent string
 	Log       *slog.Logger
 	Now       prow.Clock
@@ -59,7 +59,7 @@ var _ prow.Forge = (*Forge)(nil)
 func New(o Options) (*Forge, error) {
 	base := strings.TrimSuffix(cmp.Or(o.BaseURL, "https://api.github.com"), "/") + "/"
 	f := &Forge{
-		graphql: cmp.Or(o.GraphQLURL, base+"graphql"),
+		graphql: cmp.Or(o.GraphQLURL, strings.TrimSuffix(base, "v3/")+"graphql"), // an enterprise's are api/v3 and api/graphql
 		now:     o.Now, checks: newRecent(4096), search: searchLimits{page: pageSize, most: maxResults},
 	}
 	if f.now == nil {

@@ -73,10 +73,23 @@ func (d *dispatch) loop(ctx context.Context) {
 		case <-d.wake:
 		case <-tick.C:
 		}
-		if room := cap(d.free) - len(d.free); room > 0 {
+		if room := d.room(); room > 0 {
 			d.claim(ctx, room)
 		}
 	}
+}
+
+// flood is how many webhooks may wait for their 200 before accepting goes first.
+const flood = 32
+
+// room is how many more deliveries may be handled now: while many are arriving,
+// one at a time.
+func (d *dispatch) room() int {
+	most := cap(d.free)
+	if d.w.accepting.Load() > flood {
+		most = 1
+	}
+	return most - len(d.free)
 }
 
 // claim takes as many deliveries as there are handlers free.
