@@ -26,8 +26,7 @@ func (w *Worker) triggered(ctx context.Context, j *prow.Job) (again time.Duratio
 	if superseded, err := w.abortOlder(ctx, j); err != nil || superseded {
 		return 0, err
 	}
-	cfg := w.Config()
-	ok, why, err := w.ledger.take(j.Name, &cfg.Plank)
+	ok, why, err := w.ledger.take(j.Name, w.rules())
 	if err != nil {
 		return 0, errors.Join(err, w.describe(ctx, j, sentence(err.Error())))
 	}

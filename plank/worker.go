@@ -24,6 +24,9 @@ type Worker struct {
 	// URL says where a person looks at a job that has a build id. Nil: as the
 	// configuration says.
 	URL func(*prow.Job) string
+	// Limit is how many jobs run at once where plank.max_concurrency does not
+	// say; 0 is as many as there are.
+	Limit int
 	// Node tells this process from its replicas, in build ids.
 	Node    string
 	Workers int           // default 10
@@ -49,6 +52,9 @@ const (
 func (w *Worker) Run(ctx context.Context) error {
 	w.builds = &BuildIDs{Node: w.Node, Now: w.Now}
 	if err := w.recall(ctx); err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
 		return fmt.Errorf("plank: %w", err)
 	}
 	workers := w.Workers
@@ -163,7 +169,16 @@ func (w *Worker) Reconcile(ctx context.Context, id string) (again time.Duration,
 }
 
 // done gives back the place of a job that is complete, not ours, or gone.
-func (w *Worker) done(id string) { w.bell.Ring(w.ledger.drop(id, &w.Config().Plank)...) }
+func (w *Worker) done(id string) { w.bell.Ring(w.ledger.drop(id, w.rules())...) }
+
+// rules is the configuration, with our own limit where it has none.
+func (w *Worker) rules() *config.Plank {
+	p := w.Config().Plank
+	if p.MaxConcurrency == 0 {
+		p.MaxConcurrency = w.Limit
+	}
+	return &p
+}
 
 // removeOrphan ends a run whose job is gone: nobody waits for it.
 func (w *Worker) removeOrphan(ctx context.Context, id string) error {
