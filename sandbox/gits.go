@@ -18,19 +18,22 @@ import (
 
 // gits are the bare repositories, one folder per repository id.
 type gits struct {
-	dir   string
-	mu    sync.Mutex
-	locks map[int64]*sync.Mutex
-	facts *cache[[2]string, *facts]
-	stats *cache[[2]string, *diffstat]
-	diffs *cache[[2]string, []file]
-	seen  *cache[commitID, bool] // commits that are there
+	dir     string
+	mu      sync.Mutex
+	locks   map[int64]*sync.Mutex
+	facts   *cache[[2]string, *facts]
+	stats   *cache[[2]string, *diffstat]
+	diffs   *cache[[2]string, []file]
+	logs    *cache[[2]string, []commit] // of pull requests, by base and head
+	commits *cache[string, *commit]
+	seen    *cache[commitID, bool] // commits that are there
 }
 
 func newGits(dir string) *gits {
 	return &gits{
 		dir: dir, locks: map[int64]*sync.Mutex{}, facts: newCache[[2]string, *facts](4096),
 		stats: newCache[[2]string, *diffstat](4096), diffs: newCache[[2]string, []file](256), seen: newCache[commitID, bool](1 << 16),
+		logs: newCache[[2]string, []commit](256), commits: newCache[string, *commit](4096),
 	}
 }
 

@@ -467,3 +467,18 @@ func (f *Forge) Idle(ctx context.Context) (bool, error) {
 }
 
 var _ http.Handler = (*Forge)(nil)
+
+// Statuses counts the statuses of a context that a commit was ever given.
+func (f *Forge) Statuses(at prow.Repo, sha, context string) int {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	n := 0
+	if r := f.st.names[lower(at.String())]; r != nil {
+		for _, s := range f.st.statuses[commitID{r.ID, sha}] {
+			if s.Context == context {
+				n++
+			}
+		}
+	}
+	return n
+}
