@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v4"
+	older "sigs.k8s.io/yaml"
 )
 
 const (
@@ -35,7 +36,9 @@ func (c codec) decode(file string, data []byte, v any) Problems {
 	}
 	root, more, err := parseNodes(data)
 	if err != nil {
-		return Problems{d.syntax(err)}
+		if root = d.lenient(err); root == nil {
+			return Problems{d.syntax(err)}
+		}
 	}
 	if root == nil {
 		return nil
@@ -48,6 +51,23 @@ func (c codec) decode(file string, data []byte, v any) Problems {
 		return Problems{{Position: Position{File: file}, Text: "aliases in it make too much out of little", Hint: "write it out, or use fewer aliases"}}
 	}
 	return d.problems
+}
+
+// lenient reads what only the older parser of the original takes, such as a lone
+// dash in a list in brackets. Places are lost then.
+func (d *decoder) lenient(err error) *yaml.Node {
+	text, refused := older.YAMLToJSON(d.data)
+	if refused != nil {
+		return nil
+	}
+	root, _, refused := parseNodes(text)
+	if refused != nil || root == nil {
+		return nil
+	}
+	p := d.syntax(err)
+	p.Warning, p.Text = true, strings.Replace(p.Text, "is not YAML", "is not quite YAML, though it is read", 1)
+	d.problems, d.lost = append(d.problems, p), true
+	return root
 }
 
 func invalidUTF8(data []byte) int {
@@ -107,6 +127,7 @@ type decoder struct {
 	file     string
 	data     []byte
 	problems Problems
+	lost     bool                // positions of nodes are not those of the file
 	left     int                 // nodes that may still be decoded
 	depth    int                 // of nesting
 	open     map[*yaml.Node]bool // anchors that are being decoded
@@ -131,10 +152,17 @@ func (f *frame) trail() trail {
 
 // note reports something about n.
 func (d *decoder) note(n *yaml.Node, at *frame, text, hint string, warning bool) {
-	p := Problem{Position: Position{d.file, n.Line, n.Column}, Text: text, Hint: hint, Warning: warning}
-	p.Path = at.trail().String()
-	p.Snippet = lineOf(d.data, n.Line)
+	p := Problem{Position: d.at(n), Path: at.trail().String(), Text: text, Hint: hint, Warning: warning}
+	p.Snippet = lineOf(d.data, p.Line)
 	d.problems = append(d.problems, p)
+}
+
+// at is where n stands.
+func (d *decoder) at(n *yaml.Node) Position {
+	if d.lost {
+		return Position{File: d.file}
+	}
+	return Position{d.file, n.Line, n.Column}
 }
 
 // syntax makes a problem of an error of the parser.
@@ -271,7 +299,7 @@ func hasEarlier(n *yaml.Node, i int) bool {
 func (d *decoder) intoStruct(n *yaml.Node, v reflect.Value, p *plan, coerce bool, at *frame) {
 	d.fields(n, v, p, coerce, at, make([]bool, len(p.fields)), false)
 	if p.placed {
-		v.Addr().Interface().(placer).setPlace(Position{d.file, n.Line, n.Column})
+		v.Addr().Interface().(placer).setPlace(d.at(n))
 	}
 }
 
@@ -323,7 +351,7 @@ func (d *decoder) unknown(kn, vn *yaml.Node, v reflect.Value, p *plan, key strin
 			m.SetMapIndex(reflect.ValueOf(key), e)
 		}
 		if k, ok := v.Addr().Interface().(interface{ keepPlace(string, Position) }); ok {
-			k.keepPlace(key, Position{d.file, kn.Line, kn.Column})
+			k.keepPlace(key, d.at(kn))
 		}
 		return
 	}
@@ -362,7 +390,7 @@ func (d *decoder) key(n *yaml.Node, at *frame) (string, bool) {
 			return n.Value, true
 		}
 		if s := resolve(n); s.kind != null {
-			return s.text(), true
+			return s.key(), true
 		}
 	}
 	d.note(n, at, "has a key that is "+what(n)+"; want text", "", false)

@@ -156,8 +156,23 @@ func looksFloat(s string) bool {
 	return digits() > 0 && s == ""
 }
 
-// text returns s as text: what a number or boolean is as a key, or where text is
-// wanted.
+// key returns s as the key of a mapping.
+func (s scalar) key() string {
+	switch t := s.text(); {
+	case s.kind != floating:
+		return t
+	case t == "+Inf":
+		return ".inf"
+	case t == "-Inf":
+		return "-.inf"
+	case t == "NaN":
+		return ".nan"
+	default:
+		return t
+	}
+}
+
+// text returns s where text is wanted.
 func (s scalar) text() string {
 	switch s.kind {
 	case boolean:
@@ -167,16 +182,7 @@ func (s scalar) text() string {
 	case unsigned:
 		return strconv.FormatUint(s.u, 10)
 	case floating:
-		switch t := strconv.FormatFloat(s.f, 'g', -1, 32); t {
-		case "+Inf":
-			return ".inf"
-		case "-Inf":
-			return "-.inf"
-		case "NaN":
-			return ".nan"
-		default:
-			return t
-		}
+		return strconv.FormatFloat(s.f, 'g', -1, 32)
 	}
 	return s.s
 }
@@ -214,7 +220,7 @@ func (d *decoder) scalar(n *yaml.Node, v reflect.Value, p *plan, coerce bool, at
 			ok = false
 		}
 	case reflect.Float32, reflect.Float64:
-		if ok = s.kind == integer || s.kind == unsigned || s.kind == floating; ok {
+		if ok = s.kind == integer || s.kind == unsigned || s.kind == floating && !math.IsInf(s.f, 0) && !math.IsNaN(s.f); ok {
 			v.SetFloat(s.f + float64(s.i) + float64(s.u))
 		}
 	}
