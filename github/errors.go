@@ -50,6 +50,8 @@ func explain(what string, err error) error {
 	case http.StatusForbidden:
 		f.kind = prow.ErrForbidden
 		f.text += scopes(r.Response.Header)
+	case http.StatusBadRequest, http.StatusUnprocessableEntity:
+		return prow.Final(f) // the same question gets the same answer
 	}
 	return f
 }

@@ -79,8 +79,11 @@ func New(o Options) (*Forge, error) {
 		next: f.cache, now: f.now, log: log, tries: 6, pause: 250 * time.Millisecond, longest: 8 * time.Second,
 		timeout: cmp.Or(o.Timeout, 30*time.Second), maxWait: cmp.Or(o.MaxWait, time.Minute), until: f.budget.until, hold: f.budget.wait,
 	}
-	f.http = &http.Client{Transport: &auth{next: f.retry, token: o.Token, agent: cmp.Or(o.UserAgent, "prow"), base: base}}
-	var err error
+	hosts, err := hostsOf(base, f.graphql)
+	if err != nil {
+		return nil, err
+	}
+	f.http = &http.Client{Transport: &auth{next: f.retry, token: o.Token, agent: cmp.Or(o.UserAgent, "prow"), hosts: hosts}}
 	f.client, err = gh.NewClient(gh.WithHTTPClient(f.http), gh.WithURLs(&base, &base), gh.WithDisableRateLimitCheck())
 	if err != nil {
 		return nil, fmt.Errorf("github address %q: %w", o.BaseURL, err)

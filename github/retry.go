@@ -30,6 +30,9 @@ type retry struct {
 	hold    func(until time.Time) // for everybody
 }
 
+// longestHold is longer than GitHub ever asks anybody to wait.
+const longestHold = 61 * time.Minute
+
 // onceKey marks a request whose effect would be there twice if it were sent
 // twice: it is not sent again when nobody knows whether it arrived.
 type onceKey struct{}
@@ -70,7 +73,7 @@ func (r *retry) RoundTrip(req *http.Request) (*http.Response, error) {
 				return resp, nil
 			}
 			drop(resp)
-			at := r.now().Add(wait)
+			at := r.now().Add(min(wait, longestHold))
 			r.hold(at)
 			if err := r.sleepUntil(ctx, at, last); err != nil {
 				return nil, err

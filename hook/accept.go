@@ -106,11 +106,15 @@ func tooLarge() error {
 	return refuse(http.StatusRequestEntityTooLarge, "the payload is larger than "+strconv.Itoa(maxBody>>20)+" MiB")
 }
 
+// trusted is how much memory a request gets on its word alone; a larger body has
+// to arrive first.
+const trusted = 1 << 20
+
 func readBody(rw http.ResponseWriter, r *http.Request) ([]byte, error) {
 	limited := http.MaxBytesReader(rw, r.Body, maxBody)
 	var body []byte
 	var err error
-	if n := r.ContentLength; n >= 0 {
+	if n := r.ContentLength; n >= 0 && n <= trusted {
 		body = make([]byte, n)
 		_, err = io.ReadFull(limited, body)
 	} else {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -22,6 +23,8 @@ const (
 	externalTimeout = 30 * time.Second       // of one try
 )
 
+var errNoAnswer = errors.New("no answer")
+
 // hop are headers that belong to one connection, not to the webhook.
 var hop = []string{"Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization", "Te", "Trailer", "Transfer-Encoding", "Upgrade", "Content-Length"}
 
@@ -30,7 +33,7 @@ var hop = []string{"Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Auth
 func (w *Worker) forward(ctx context.Context, x config.ExternalPlugin, d *prow.Delivery) ([]string, error) {
 	to, err := url.Parse(endpoint(x))
 	if err != nil || to.Host == "" {
-		return nil, prow.Final(fmt.Errorf("external plugin %s: endpoint %q: want an address such as http://%s", x.Name, x.Endpoint, x.Name))
+		return nil, prow.Final(fmt.Errorf("endpoint %q of external plugin %s: want an address such as http://%s", x.Endpoint, x.Name, x.Name))
 	}
 	header := d.Header.Clone()
 	if header == nil {
@@ -46,7 +49,7 @@ func (w *Worker) forward(ctx context.Context, x config.ExternalPlugin, d *prow.D
 		again := err != nil || code >= 500 || code == http.StatusTooManyRequests
 		if !again {
 			if code/100 != 2 {
-				return nil, prow.Final(fmt.Errorf("external plugin %s answered %d %s", x.Name, code, http.StatusText(code)))
+				return nil, prow.Final(fmt.Errorf("it answered %d %s", code, http.StatusText(code)))
 			}
 			return []string{fmt.Sprintf("was sent the webhook and answered %d", code)}, nil
 		}
@@ -54,7 +57,7 @@ func (w *Worker) forward(ctx context.Context, x config.ExternalPlugin, d *prow.D
 			if err == nil {
 				err = fmt.Errorf("it answered %d %s", code, http.StatusText(code))
 			}
-			return nil, fmt.Errorf("external plugin %s, %d tries: %w", x.Name, try, err)
+			return nil, fmt.Errorf("%w after %d tries: %w", errNoAnswer, try, err)
 		}
 		t := time.NewTimer(pause)
 		select {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -11,7 +12,6 @@ import (
 	"time"
 
 	prow "github.com/prow-ci/prow"
-	"github.com/prow-ci/prow/config"
 	"github.com/prow-ci/prow/plugin"
 )
 
@@ -24,13 +24,29 @@ func (w *Worker) handle(ctx context.Context, d *prow.Delivery) time.Duration {
 	}
 	w.conclude(d, err)
 	w.Metrics.settled(string(d.State))
-	if err := w.Inbox.Settle(ctx, d); err != nil {
-		w.Log.Error("webhook not settled", "delivery", d.ID, "error", err)
-	}
+	w.settle(ctx, d)
 	if d.State == prow.DeliveryWaiting {
 		return d.Next.Sub(w.Now())
 	}
 	return 0
+}
+
+// settle stores what became of d. A delivery that is not settled would hold back
+// all that come after it, so a store that fails is asked again.
+func (w *Worker) settle(ctx context.Context, d *prow.Delivery) {
+	for try := 1; ; try++ {
+		err := w.Inbox.Settle(ctx, d)
+		if err == nil || ctx.Err() != nil {
+			return
+		}
+		w.Log.Error("webhook not settled", "delivery", d.ID, "try", try, "error", err)
+		t := time.NewTimer(w.backoff(try))
+		select {
+		case <-ctx.Done():
+		case <-t.C:
+		}
+		t.Stop()
+	}
 }
 
 // conclude writes into d what became of it.
@@ -43,7 +59,7 @@ func (w *Worker) conclude(d *prow.Delivery, err error) {
 	case err == nil:
 		d.State, d.Handled, d.Next = prow.DeliveryHandled, now, time.Time{}
 		return
-	case prow.IsFinal(err), d.Tries >= w.tries():
+	case prow.IsFinal(err), d.Tries >= w.tries(), d.Tries >= fewTries && stubborn(err):
 		d.State, d.Handled, d.Next = prow.DeliveryDead, now, time.Time{}
 	default:
 		d.State, d.Next = prow.DeliveryWaiting, now.Add(w.backoff(d.Tries))
@@ -56,6 +72,21 @@ func (w *Worker) conclude(d *prow.Delivery, err error) {
 		"tries", d.Tries, "state", d.State, "error", err)
 }
 
+// fewTries are enough for what another try hardly mends.
+const fewTries = 3
+
+var errPanic = errors.New("it panicked")
+
+// stubborn reports whether another try hardly mends err: what is not permitted or
+// not there may yet be in a moment, but not often; and later webhooks wait.
+func stubborn(err error) bool {
+	var all *several
+	if errors.As(err, &all) {
+		return !slices.ContainsFunc(all.errs, func(err error) bool { return !stubborn(err) })
+	}
+	return errors.Is(err, prow.ErrForbidden) || errors.Is(err, fs.ErrNotExist) || errors.Is(err, errPanic)
+}
+
 // handleOnce makes one try. Its error is Final if no other can help.
 func (w *Worker) handleOnce(ctx context.Context, d *prow.Delivery) error {
 	if !w.Only.Permits(d.Where.Repo) {
@@ -65,16 +96,16 @@ func (w *Worker) handleOnce(ctx context.Context, d *prow.Delivery) error {
 	if err != nil {
 		return prow.Final(err)
 	}
-	cfg := w.Config()
+	said := read(events)
 	if d.Tries == 0 {
 		for _, e := range events {
 			if w.Seen != nil {
 				w.Seen(e)
 			}
 		}
-		w.noteEvents(ctx, d, events)
+		w.noteEvents(ctx, d, events, said)
 	}
-	handlers := w.handlers(cfg, d, events)
+	handlers := w.handlers(d, events, said)
 	results := make([]prow.Result, len(handlers))
 	errs := make([]error, len(handlers))
 	var all sync.WaitGroup
@@ -97,8 +128,9 @@ type handler struct {
 }
 
 // handlers lists who gets d.
-func (w *Worker) handlers(cfg *config.Config, d *prow.Delivery, events []prow.Event) []handler {
+func (w *Worker) handlers(d *prow.Delivery, events []prow.Event, said []plugin.Text) []handler {
 	var out []handler
+	cfg := w.Config()
 	repo := d.Where.Repo
 	on, unknown := plugin.Enabled(w.Plugins, cfg, repo)
 	for _, name := range unknown {
@@ -106,7 +138,6 @@ func (w *Worker) handlers(cfg *config.Config, d *prow.Delivery, events []prow.Ev
 			w.Log.Warn("unknown plugin enabled", "plugin", name, "repo", repo.String())
 		}
 	}
-	said := read(events)
 	for _, p := range on {
 		if concerns(&p, events) {
 			out = append(out, handler{p.Name, func(ctx context.Context) ([]string, bool, error) {
@@ -127,16 +158,22 @@ func (w *Worker) handlers(cfg *config.Config, d *prow.Delivery, events []prow.Ev
 }
 
 // worst is the error of a try: all that another try may mend, or nil. What a try
-// cannot mend is in the results.
+// cannot mend is in the results. Where only external plugins did not answer, it
+// is Final: they had their tries, and later webhooks shall not wait for them.
 func worst(handlers []handler, errs []error) error {
 	var out []error
+	again := false
 	for i, err := range errs {
 		if err != nil && !prow.IsFinal(err) {
 			out = append(out, fmt.Errorf("%s: %w", handlers[i].name, err))
+			again = again || !errors.Is(err, errNoAnswer)
 		}
 	}
-	if len(out) == 0 {
+	switch {
+	case len(out) == 0:
 		return nil
+	case !again:
+		return prow.Final(&several{out})
 	}
 	return &several{out}
 }
@@ -193,7 +230,7 @@ func (w *Worker) guard(who, delivery string, do func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			w.Log.Error("panic", "plugin", who, "delivery", delivery, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
-			err = fmt.Errorf("it panicked: %v", p)
+			err = fmt.Errorf("%w: %v", errPanic, p)
 		}
 	}()
 	return do()

@@ -316,9 +316,44 @@ func TestExternalPlugins(t *testing.T) {
 	for _, r := range d.Results {
 		results = append(results, fmt.Sprint(r.Plugin, " ", r.Done, " ", r.Error))
 	}
-	want := []string{"external:all true ", "external:flaky true ", "external:refuses true external plugin refuses answered 422 Unprocessable Entity"}
+	want := []string{"external:all true ", "external:flaky true ", "external:refuses true it answered 422 Unprocessable Entity"}
 	if !slices.Equal(results, want) || d.State != prow.DeliveryHandled {
 		t.Errorf("%s: results %q", d.State, results)
+	}
+}
+
+// An external plugin that is not there holds nothing up: the webhook is a dead
+// letter at once, and the next one is handled.
+func TestAnExternalPluginThatIsGone(t *testing.T) {
+	t.Parallel()
+	srv := httptest.NewServer(nil)
+	srv.Close()
+	h := open(t)
+	cfg := &config.Config{Plugins: &config.Plugins{ExternalPlugins: map[string][]config.ExternalPlugin{"o": {{Name: "x", Endpoint: srv.URL, Events: []string{"issue_comment"}}, {Name: "y", Endpoint: "::"}}}}}
+	h.Config = func() *config.Config { return cfg }
+	h.run()
+	h.post("issue_comment", "d", commentBody(1, "x"))
+	d := h.settled("d")
+	if d.State != prow.DeliveryDead || d.Tries != 1 || !strings.HasPrefix(d.Error, "external:x: no answer after 5 tries: ") {
+		t.Errorf("%s after %d tries: %s", d.State, d.Tries, d.Error)
+	}
+	if got := d.Results[1].Error; got != `endpoint "::" of external plugin y: want an address such as http://y` {
+		t.Errorf("y: %s", got)
+	}
+}
+
+// What another try hardly mends is not tried for long: later webhooks wait.
+func TestStubbornErrors(t *testing.T) {
+	t.Parallel()
+	h := open(t,
+		onComment("a", func(context.Context, *plugin.Call, prow.CommentEvent) error {
+			return fmt.Errorf("label: %w", prow.ErrForbidden)
+		}),
+		onComment("b", func(context.Context, *plugin.Call, prow.CommentEvent) error { panic("at the disco") }))
+	h.run()
+	h.post("issue_comment", "d", commentBody(1, "x"))
+	if d := h.settled("d"); d.State != prow.DeliveryDead || d.Tries != 3 || d.Error != "a: label: forbidden; b: it panicked: at the disco" {
+		t.Errorf("%s after %d tries: %s", d.State, d.Tries, d.Error)
 	}
 }
 

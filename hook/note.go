@@ -7,13 +7,19 @@ import (
 	"unicode/utf8"
 
 	prow "github.com/prow-ci/prow"
+	"github.com/prow-ci/prow/plugin"
 )
 
 // noteEvents writes into the story what happened.
-func (w *Worker) noteEvents(ctx context.Context, d *prow.Delivery, events []prow.Event) {
-	for _, e := range events {
-		if n, ok := noteOf(e); ok {
-			n.At, n.Who, n.Kind, n.Delivery = d.Received, "hook", "event", d.ID
+func (w *Worker) noteEvents(ctx context.Context, d *prow.Delivery, events []prow.Event, said []plugin.Text) {
+	for i, e := range events {
+		n, ok := noteOf(e)
+		n.At, n.Who, n.Kind, n.Delivery = d.Received, "hook", "event", d.ID
+		if ok {
+			w.note(ctx, n)
+		}
+		if said[i].Unread > 0 {
+			n.Kind, n.Text = "error", fmt.Sprintf("%d more commands of this text were not read: at most %d are", said[i].Unread, plugin.MaxLines)
 			w.note(ctx, n)
 		}
 	}
