@@ -42,6 +42,8 @@ var floors = map[string]string{
 
 	// For tests: a sandbox, a client of it, mirrors, all joined.
 	"prowtest/world": ". git sandbox github config inrepo plugin hook sqlite",
+	// Plays scripts on a world with hook and whatever plugins a test gives it.
+	"prowtest/story": ". config git inrepo plugin hook sandbox github sqlite prowtest prowtest/world",
 
 	// The house and its doors.
 	"server":   "*",

@@ -2,6 +2,7 @@ package jobs
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -9,6 +10,7 @@ import (
 
 	prow "github.com/prow-ci/prow"
 	"github.com/prow-ci/prow/config"
+	"github.com/prow-ci/prow/git"
 	"github.com/prow-ci/prow/plugin"
 )
 
@@ -127,11 +129,24 @@ func (x *change) load(ctx context.Context, c *plugin.Call) error {
 	}
 	x.base = b.SHA
 	jobs := c.InRepo.Jobs(ctx, c.Config, c.At.Repo, x.Base, x.base, x.HeadSHA)
-	if err := ctx.Err(); err != nil {
+	var conflict *git.ConflictError
+	if errors.As(jobs.Broken, &conflict) {
+		x.Mergeable = prow.MergeableNo
+	} else if err := passing(jobs.Broken); err != nil {
 		return err
 	}
 	x.jobs = jobs
 	return nil
+}
+
+// passing returns err if it is a fault of the moment, and nil if it is one of the
+// repository's own files, which another try finds as they are.
+func passing(err error) error {
+	var problems config.Problems
+	if err == nil || errors.As(err, &problems) {
+		return nil
+	}
+	return err
 }
 
 // trusted reports whether the change may be tested without being asked for.

@@ -18,7 +18,7 @@ func triggerOnPush(ctx context.Context, c *plugin.Call, e prow.PushEvent) error 
 		return nil
 	}
 	jobs := c.InRepo.Jobs(ctx, c.Config, c.At.Repo, e.Branch, e.After)
-	if err := ctx.Err(); err != nil {
+	if err := passing(jobs.Broken); err != nil {
 		return err
 	}
 	if jobs.Broken != nil {

@@ -35,8 +35,8 @@ func (x *change) startAll(ctx context.Context, c *plugin.Call, why string) error
 
 // report tells the people of the pull request why its own jobs were not used.
 func (x *change) report(ctx context.Context, c *plugin.Call) error {
-	if x.jobs.Broken == nil {
-		return nil
+	if passing(x.jobs.Broken) != nil || x.jobs.Broken == nil {
+		return nil // a conflict is told by start
 	}
 	c.Did("could not use the repository's own jobs: %v", x.jobs.Broken)
 	return c.Note(ctx, noteBroken, fmt.Sprintf("The jobs that this repository defines for itself, in `.prow.yaml` or `.prow/`, could not be used for this pull request:\n\n%s\n\n"+

@@ -1,0 +1,9 @@
+package jobs
+
+import (
+	"testing"
+
+	"github.com/prow-ci/prow/prowtest/story"
+)
+
+func TestStories(t *testing.T) { story.Run(t, "testdata", All()...) }

@@ -1,0 +1,9 @@
+package triage
+
+import (
+	"testing"
+
+	"github.com/prow-ci/prow/prowtest/story"
+)
+
+func TestStories(t *testing.T) { story.Run(t, "testdata", All()...) }
