@@ -141,6 +141,9 @@ func (f *Forge) search(q string, user *account) []*issue {
 	var must []term
 	anyOf := map[string]term{} // GitHub takes repeated places and people as alternatives
 	for _, t := range all {
+		if n := slices.Index(t.values, "@me"); n >= 0 && user != nil {
+			t.values[n] = user.Login
+		}
 		switch {
 		case t.key == "sort":
 			by, direction, _ = strings.Cut(t.values[0], "-")
