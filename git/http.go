@@ -5,9 +5,12 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"os/exec"
 	"path"
 	"path/filepath"
 	"strings"
+	"sync"
+	"time"
 )
 
 // Handler serves the bare repositories below dir over git's smart HTTP, with
@@ -18,13 +21,25 @@ import (
 // a question for a password). env is added to the environment, for hooks; keys of
 // GIT_CONFIG_* are ours.
 func Handler(dir string, allow func(req *http.Request, repo, service string) (env []string, status int)) http.Handler {
-	return &server{dir: dir, allow: allow}
+	return &server{dir: dir, allow: allow, greetings: map[string]greeting{}}
 }
 
 type server struct {
 	dir   string
 	allow func(req *http.Request, repo, service string) ([]string, int)
+
+	mu        sync.Mutex
+	greetings map[string]greeting // by directory of the repository
 }
+
+// greeting is what upload-pack says first in protocol version 2. It depends on the
+// repository's configuration alone, so it is not asked for each time.
+type greeting struct {
+	changed time.Time // of the configuration
+	text    []byte
+}
+
+const maxGreetings = 10_000
 
 func (s *server) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	repo, service, advertise, ok := parsePath(req)
@@ -47,11 +62,42 @@ func (s *server) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	}
 	x := exchange{w, req, bare, service, env}
 	w.Header().Set("Cache-Control", "no-cache, max-age=0, must-revalidate")
-	if advertise {
+	switch {
+	case !advertise:
+		x.serve()
+	case service == "git-upload-pack" && strings.Contains(req.Header.Get("Git-Protocol"), "version=2"):
+		s.greet(x)
+	default:
+		x.advertise()
+	}
+}
+
+// greet answers the first request of protocol version 2.
+func (s *server) greet(x exchange) {
+	i, err := os.Stat(filepath.Join(x.bare, "config"))
+	if err != nil {
 		x.advertise()
 		return
 	}
-	x.serve()
+	s.mu.Lock()
+	g, ok := s.greetings[x.bare]
+	s.mu.Unlock()
+	if !ok || !g.changed.Equal(i.ModTime()) {
+		cmd := x.command("--advertise-refs")
+		if g.text, err = cmd.Output(); err != nil {
+			http.Error(x.w, "git upload-pack failed", http.StatusInternalServerError)
+			return
+		}
+		g.changed = i.ModTime()
+		s.mu.Lock()
+		if len(s.greetings) >= maxGreetings {
+			clear(s.greetings)
+		}
+		s.greetings[x.bare] = g
+		s.mu.Unlock()
+	}
+	x.w.Header().Set("Content-Type", "application/x-git-upload-pack-advertisement")
+	_, _ = x.w.Write(g.text) // a client that went away is its own business
 }
 
 // parsePath takes "/o/r.git/info/refs?service=git-upload-pack" and
@@ -84,10 +130,8 @@ type exchange struct {
 
 func (x exchange) advertise() {
 	x.w.Header().Set("Content-Type", "application/x-"+x.service+"-advertisement")
-	if !strings.Contains(x.req.Header.Get("Git-Protocol"), "version=2") || x.service == "git-receive-pack" {
-		line := "# service=" + x.service + "\n"
-		_, _ = io.WriteString(x.w, packetLine(line)+"0000") // a client that went away is its own business
-	}
+	line := "# service=" + x.service + "\n"
+	_, _ = io.WriteString(x.w, packetLine(line)+"0000") // a client that went away is its own business
 	x.run(nil, "--advertise-refs")
 }
 
@@ -111,9 +155,8 @@ func (x exchange) serve() {
 	x.run(body)
 }
 
-// run lets git speak. Its faults are for the client, to whom git itself tells
-// them inside the protocol.
-func (x exchange) run(body io.Reader, flags ...string) {
+// command prepares the service.
+func (x exchange) command(flags ...string) *exec.Cmd {
 	args := append([]string{strings.TrimPrefix(x.service, "git-"), "--stateless-rpc"}, flags...)
 	cmd := command(x.req.Context(), append(args, x.bare)...)
 	// Hooks of these repositories are the owner's, unlike those of a mirror.
@@ -123,6 +166,13 @@ func (x exchange) run(body io.Reader, flags ...string) {
 	if v := x.req.Header.Get("Git-Protocol"); v != "" && !strings.ContainsAny(v, "\x00\n") {
 		cmd.Env = append(cmd.Env, "GIT_PROTOCOL="+v)
 	}
+	return cmd
+}
+
+// run lets git speak. Its faults are for the client, to whom git itself tells
+// them inside the protocol.
+func (x exchange) run(body io.Reader, flags ...string) {
+	cmd := x.command(flags...)
 	control := http.NewResponseController(x.w)
 	_ = control.EnableFullDuplex() // where it cannot be, git reads before it writes anyhow
 	out := &flushed{w: x.w, flush: control.Flush}

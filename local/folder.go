@@ -109,7 +109,7 @@ func doing(folder string) string {
 	if err != nil {
 		return ""
 	}
-	return string(b)
+	return strings.TrimSpace(string(b))
 }
 
 // lock takes the lock of a folder. A process that inherits the file holds the

@@ -2,6 +2,8 @@ package local
 
 import (
 	"bytes"
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -72,19 +74,45 @@ func pids() []int {
 
 // descendants returns the living children of a process, and theirs.
 func descendants(root int) []int {
-	children := map[int][]stat{}
-	for _, pid := range pids() {
-		if s, ok := readStat(pid); ok {
-			children[s.parent] = append(children[s.parent], s)
-		}
-	}
 	var out []int
 	for queue := []int{root}; len(queue) > 0; queue = queue[1:] {
-		for _, c := range children[queue[0]] {
-			if c.state != 'Z' {
-				out = append(out, c.pid)
+		for _, pid := range children(queue[0]) {
+			if s, ok := readStat(pid); ok && s.state != 'Z' {
+				out = append(out, pid)
 			}
-			queue = append(queue, c.pid)
+			queue = append(queue, pid)
+		}
+	}
+	return out
+}
+
+// children returns the children of all threads of a process.
+func children(parent int) []int {
+	dir := "/proc/" + strconv.Itoa(parent) + "/task/"
+	tasks, err := os.ReadDir(dir)
+	if err != nil {
+		return nil // it has ended
+	}
+	var out []int
+	for _, t := range tasks {
+		b, err := os.ReadFile(dir + t.Name() + "/children")
+		if errors.Is(err, fs.ErrNotExist) && startTime(parent) != "" {
+			return childrenAmongAll(parent) // this kernel does not list them, or a thread has ended
+		}
+		for f := range strings.FieldsSeq(string(b)) {
+			if pid, err := strconv.Atoi(f); err == nil {
+				out = append(out, pid)
+			}
+		}
+	}
+	return out
+}
+
+func childrenAmongAll(parent int) []int {
+	var out []int
+	for _, pid := range pids() {
+		if s, ok := readStat(pid); ok && s.parent == parent {
+			out = append(out, pid)
 		}
 	}
 	return out

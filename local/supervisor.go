@@ -251,10 +251,13 @@ func Supervise(ctx context.Context, folder string, artifacts prow.Artifacts, now
 		}
 	}()
 	reserve(folder)
+	tell, err := states(folder)
+	if err != nil {
+		return err
+	}
 	run := &podutil.Run{
 		Job: p.Job, Folder: folder, Artifacts: artifacts, Executor: p.Engine.executor(p), Logins: logins, Secrets: p.Secrets,
-		HostPaths: p.HostPaths, LatestLock: p.LatestLock, Now: now,
-		Doing: func(what string) { _ = write(filepath.Join(folder, stateFile), []byte(what)) }, // it is only for show
+		HostPaths: p.HostPaths, LatestLock: p.LatestLock, Now: now, Doing: tell,
 	}
 	res := run.Do(ctx)
 	_ = os.Remove(filepath.Join(folder, reserveFile))
@@ -267,4 +270,16 @@ const reserveFile = "reserve"
 func reserve(folder string) {
 	// Without it only the full disk is worse.
 	_ = os.WriteFile(filepath.Join(folder, reserveFile), make([]byte, 64<<10), 0o600)
+}
+
+// states opens the file that says what the run does now. Each state overwrites
+// the last with as many bytes, so that a reader never sees half of one.
+func states(folder string) (tell func(what string), err error) {
+	f, err := os.Create(filepath.Join(folder, stateFile))
+	if err != nil {
+		return nil, err
+	}
+	return func(what string) {
+		_, _ = f.WriteAt(fmt.Appendf(nil, "%-120.120s", what), 0) // it is only for show
+	}, nil
 }

@@ -3,7 +3,6 @@ package podutil
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -125,13 +124,14 @@ type clone struct {
 	token  string
 	record Record
 	when   int64 // the base was committed, once known
+	all    bool  // the pulls came together with the base
 }
 
 func (k *clone) perform(ctx context.Context) error {
 	if err := k.login(); err != nil {
 		return err
 	}
-	if err := k.init(ctx); err != nil {
+	if err := k.init(); err != nil {
 		return err
 	}
 	if err := k.fetch(ctx); err != nil {
@@ -148,8 +148,8 @@ func (k *clone) perform(ctx context.Context) error {
 	if err := k.submodules(ctx); err != nil {
 		return err
 	}
-	sha, err := k.quiet(ctx, "rev-parse", "HEAD")
-	k.record.FinalSHA = strings.TrimSpace(sha)
+	var err error
+	k.record.FinalSHA, err = k.head(ctx)
 	return err
 }
 
@@ -167,6 +167,8 @@ func (k *clone) login() error {
 	if err != nil {
 		return err
 	}
+	// One file is made sooner, and deleted sooner, than one for each object.
+	env = git.AddConfig(env, "fetch.unpackLimit=1")
 	if k.c.Cookies != "" {
 		env = git.AddConfig(env, "http.cookieFile="+k.c.Cookies)
 	}
@@ -210,19 +212,42 @@ func sameHost(a, b string) bool {
 	return cut(a) != "" && strings.EqualFold(cut(a), cut(b))
 }
 
-func (k *clone) init(ctx context.Context) error {
-	if err := os.MkdirAll(k.dir, 0o755); err != nil {
-		return err
+// init makes an empty repository, file by file: at a thousand small jobs the
+// process that does it counts.
+func (k *clone) init() error {
+	began := time.Now()
+	dir := filepath.Join(k.dir, ".git")
+	for _, d := range []string{"objects/info", "objects/pack", "refs/heads", "refs/tags", "info"} {
+		if err := os.MkdirAll(filepath.Join(dir, d), 0o755); err != nil {
+			return err
+		}
 	}
-	if _, err := k.git(ctx, "init", "--quiet", "--template="); err != nil {
-		return err
+	config := fmt.Sprintf("[core]\n\trepositoryformatversion = 0\n\tfilemode = true\n\tbare = false\n\tlogallrefupdates = true\n"+
+		"[user]\n\tname = %s\n\temail = %s\n", userName, userEmail)
+	for name, text := range map[string]string{"HEAD": "ref: refs/heads/main\n", "config": config} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			return err
+		}
 	}
-	f, err := os.OpenFile(filepath.Join(k.dir, ".git", "config"), os.O_APPEND|os.O_WRONLY, 0)
+	k.record.Commands = append(k.record.Commands, Command{Command: "git init " + k.dir, Duration: time.Since(began)})
+	return nil
+}
+
+// head returns the commit that is checked out.
+func (k *clone) head(ctx context.Context) (string, error) {
+	b, err := os.ReadFile(filepath.Join(k.dir, ".git", "HEAD"))
 	if err != nil {
-		return err
+		return "", err
 	}
-	_, err = fmt.Fprintf(f, "[user]\n\tname = %s\n\temail = %s\n", userName, userEmail)
-	return errors.Join(err, f.Close())
+	at := strings.TrimSpace(string(b))
+	if ref, ok := strings.CutPrefix(at, "ref: "); ok {
+		b, err = os.ReadFile(filepath.Join(k.dir, ".git", filepath.FromSlash(ref)))
+		at = strings.TrimSpace(string(b))
+	}
+	if err != nil || len(at) < 40 { // packed, or something new: git knows
+		at, err = k.quiet(ctx, "rev-parse", "HEAD")
+	}
+	return strings.TrimSpace(at), err
 }
 
 // checkout puts the base into the work tree, as the branch of its name.
@@ -278,21 +303,18 @@ func (e *commandError) Error() string {
 
 func (e *commandError) Unwrap() error { return e.err }
 
-// lastWords is git's own explanation within its output.
+// lastWords is git's own explanation within its output: what was fatal, else an
+// error, else what the other side said.
 func lastWords(output string) string {
-	var last string
-	for line := range strings.Lines(output) {
-		line = strings.TrimSpace(line)
-		for _, prefix := range []string{"fatal: ", "error: ", "remote: "} {
-			if after, ok := strings.CutPrefix(line, prefix); ok && after != "" {
+	for _, prefix := range []string{"fatal: ", "error: ", "remote: "} {
+		for line := range strings.Lines(output) {
+			if after, ok := strings.CutPrefix(strings.TrimSpace(line), prefix); ok && after != "" {
 				return after
 			}
 		}
-		if line != "" {
-			last = line
-		}
 	}
-	return last
+	output = strings.TrimSpace(output)
+	return output[strings.LastIndexByte(output, '\n')+1:]
 }
 
 // git runs a command in the clone and records it.

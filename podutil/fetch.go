@@ -35,6 +35,7 @@ func (k *clone) fetch(ctx context.Context) error {
 	if k.refs.BaseSHA != "" && whole {
 		err := k.fetchSpecs(ctx, k.tags(), specs...)
 		if err == nil || !absent(err) {
+			k.all = err == nil
 			return err
 		}
 	}
@@ -55,6 +56,9 @@ func (k *clone) fetchBase(ctx context.Context, base string) error {
 
 // fetchPull makes sure that a pull's commit is here and returns what to merge.
 func (k *clone) fetchPull(ctx context.Context, p *prow.PullRef) (string, error) {
+	if k.all {
+		return p.SHA, nil
+	}
 	if p.SHA != "" {
 		if _, err := k.quiet(ctx, "cat-file", "-e", p.SHA+"^{commit}"); err == nil {
 			return p.SHA, nil

@@ -28,6 +28,9 @@ type Command struct {
 	Duration time.Duration `json:"duration,omitempty"` // nanoseconds
 }
 
+// Err is why the clone failed: *ConflictError where the change is at fault.
+func (r *Record) Err() error { return r.err }
+
 // Text is a record as a person reads it, in clone-log.txt.
 func (r *Record) Text() string {
 	var b strings.Builder

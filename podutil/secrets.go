@@ -165,8 +165,11 @@ func (r *Run) field(p string) (string, error) {
 func forms(secrets []string, shortest int) []string {
 	var out []string
 	for _, s := range secrets {
+		if strings.TrimSpace(s) == "" {
+			continue
+		}
 		for _, t := range []string{s, strings.TrimSpace(s)} {
-			if t == "" || t == "true" || t == "false" || len(t) < shortest {
+			if t == "true" || t == "false" || len(t) < shortest {
 				continue
 			}
 			quoted, _ := json.Marshal(t) // a string can always be
