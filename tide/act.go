@@ -34,7 +34,7 @@ func (l *look) refs(pulls []prow.PullRef) prow.Refs {
 }
 
 func (l *look) testSet(ctx context.Context, m prow.Move) error {
-	needs, err := l.setNeeds(ctx, l.refs(m.On).String(), m.On)
+	needs, err := l.setNeeds(ctx, m.On)
 	if err != nil {
 		return err
 	}

@@ -24,6 +24,7 @@ type Set struct {
 	State   Progress
 	Missing []string // contexts without a result
 	Failed  []string // contexts that failed
+	Keeps   []int    // members that may merge now: what is tested stays what it is
 	Jobs    map[string]Result
 }
 
@@ -31,15 +32,19 @@ type Set struct {
 //
 // A passing pull request and a running set want the same thing, the head of
 // the branch, and only one can have it. The rule: a set that passed goes first,
-// for it is worth the most; a set that still may pass is waited for, because a
-// merge under it would void the work of all its members, those that passed
-// alone among them; but from the first test of it that fails, a set cannot pass
-// and nobody waits for it. So that a failing set costs no time either, the first
-// in the queue is tested alone beside each set, and a failed set is not tested
-// again, but halved (see room).
+// for it is worth the most. A member of a running set that passed alone merges at
+// once, if the rest on top of it is the same as what is being tested; the test
+// goes on for the rest. Anybody else waits for a set that still may pass, because
+// a merge under it would void the work of all its members; but from the first
+// test of it that fails, a set cannot pass and nobody waits for it. So that a
+// failing set costs no time either, the first in the queue is tested alone beside
+// each set, and a failed set is not tested again, but halved (see room).
 func Decide(in Input) prow.Move {
 	passed, running, unfinished := in.sets()
 	ready := in.first(func(s *Standing) bool { return s.Ready })
+	free := in.first(func(s *Standing) bool {
+		return s.Ready && (running == nil || slices.Contains(running.Keeps, s.Ref.Number))
+	})
 	lagging := in.first(func(s *Standing) bool { return s.Lagging })
 	pending := in.first(func(s *Standing) bool { return s.State == Pending })
 	missing := in.first(func(s *Standing) bool { return s.State == Missing && s.Eligible })
@@ -48,10 +53,12 @@ func Decide(in Input) prow.Move {
 		return prow.Move{Do: prow.Blocked, Why: "Merging is blocked by " + blockerList(in.Blockers) + "."}
 	case in.Hold != "":
 		return prow.Move{Do: prow.Wait, Why: in.Hold}
+	case passed != nil && len(passed.Refs) == 1:
+		return prow.Move{Do: prow.Merge, On: passed.Refs, Why: fmt.Sprintf("%s passed together with what merged before it.", numbers(passed.Refs))}
 	case passed != nil:
 		return prow.Move{Do: prow.MergeBatch, On: passed.Refs, Why: fmt.Sprintf("%s passed together on %s.", numbers(passed.Refs), brief(in.BaseSHA))}
-	case ready != nil && running == nil:
-		return prow.Move{Do: prow.Merge, On: []prow.PullRef{ready.Ref}, Why: whyMerge(ready, in.BaseSHA)}
+	case free != nil:
+		return prow.Move{Do: prow.Merge, On: []prow.PullRef{free.Ref}, Why: whyMerge(free, in.BaseSHA)}
 	case len(in.Pulls) == 0:
 		return prow.Move{Do: prow.Wait, Why: "No pull request has all that people have to give."}
 	case unfinished != nil && running == unfinished:

@@ -33,6 +33,11 @@ func aSet(state Progress, numbers ...int) *Set {
 	return s
 }
 
+func keeping(s *Set, numbers ...int) *Set {
+	s.Keeps = numbers
+	return s
+}
+
 func TestDecide(t *testing.T) {
 	t.Parallel()
 	p, sets := func(s ...*Standing) []*Standing { return s }, func(s ...*Set) []*Set { return s }
@@ -57,6 +62,9 @@ func TestDecide(t *testing.T) {
 		"of two that passed the larger":           {Input{Sets: sets(aSet(Passing, 2, 3), aSet(Passing, 2, 3, 4))}, prow.MergeBatch, "#2, #3, #4", ""},
 		"a set that passed merges, all flaked":    {Input{Sets: sets(aSet(Passing, 2, 3))}, prow.MergeBatch, "#2, #3", ""},
 		"a set that may pass is waited for":       {Input{Pulls: p(candidate(1, Passing), candidate(2, Pending)), Sets: sets(aSet(Pending, 1, 2))}, prow.Wait, "", "as soon as it fails"},
+		"a member that keeps the set merges":      {Input{Pulls: p(candidate(1, Passing), candidate(2, Pending)), Sets: sets(keeping(aSet(Pending, 1, 2), 1))}, prow.Merge, "#1", ""},
+		"one that does not keep it waits":         {Input{Pulls: p(candidate(1, Passing), candidate(2, Pending)), Sets: sets(keeping(aSet(Pending, 1, 2), 2))}, prow.Wait, "", ""},
+		"what is left of a set merges":            {Input{Pulls: p(candidate(2, Missing)), Sets: sets(aSet(Passing, 2))}, prow.Merge, "#2", "merged before it"},
 		"a failing set is not waited for":         {Input{Pulls: p(candidate(1, Passing), candidate(2, Pending)), Sets: sets(aSet(Failing, 1, 2))}, prow.Merge, "#1", ""},
 		"beside a failing set a new one":          {Input{Pulls: p(candidate(1, Missing), candidate(2, Missing)), Sets: sets(aSet(Failing, 1, 2, 3)), Next: next(1, 2)}, prow.TriggerBatch, "#1, #2", ""},
 		"beside a set the first is tested alone":  {Input{Pulls: p(candidate(1, Missing), candidate(2, Missing)), Sets: sets(aSet(Pending, 1, 2)), Next: next(1, 2)}, prow.Trigger, "#1", "first in the queue"},

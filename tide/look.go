@@ -80,13 +80,26 @@ func (w *Worker) look(ctx context.Context, cfg *config.Config, k key) (*look, er
 	return l, l.findSets(ctx)
 }
 
-// readJobs lists the tests of this base, and those of tide's that run on others:
-// they explain why a check is pending.
+// maxHeirs is how many tests of sets on older bases are looked at: one of the
+// last may hold for what is left of it.
+const maxHeirs = 40
+
+// readJobs lists the tests of this base, the newest of sets on older ones, and
+// those of tide's that run on others: they explain why a check is pending.
 func (l *look) readJobs(ctx context.Context) error {
 	tests := prow.JobFilter{Repo: l.key.Repo, Base: l.key.Branch, BaseSHA: l.branch.SHA, Types: []prow.Type{prow.Presubmit, prow.Batch}}
 	jobs, err := l.w.Jobs.List(ctx, tests)
 	if err != nil {
 		return fmt.Errorf("jobs: %w", err)
+	}
+	sets, err := l.w.Jobs.List(ctx, prow.JobFilter{Repo: l.key.Repo, Base: l.key.Branch, Types: []prow.Type{prow.Batch}, Limit: maxHeirs})
+	if err != nil {
+		return fmt.Errorf("jobs: %w", err)
+	}
+	for _, j := range sets {
+		if j.Spec.Refs.BaseSHA != l.branch.SHA {
+			jobs = append(jobs, j)
+		}
 	}
 	no := false
 	own, err := l.w.Jobs.List(ctx, prow.JobFilter{Repo: l.key.Repo, Base: l.key.Branch, Types: []prow.Type{prow.Presubmit},
@@ -183,7 +196,7 @@ func (l *look) tests(ctx context.Context, f *Facts, common *Policy) {
 	if text, _ := nearest(l.rules, f, nil, false); text != "" {
 		return
 	}
-	method, _ := l.rules.method(f.Pull)
+	method, _ := l.rules.method(f.Pull) // two methods at once are denied elsewhere
 	of := fmt.Sprint(f.Pull.HeadSHA, l.branch.SHA, l.cfg.Version, method, l.branch.Required)
 	o, ok := l.pool.own(f.Pull.ID.Number, of)
 	if !ok {
@@ -202,9 +215,13 @@ func (l *look) tests(ctx context.Context, f *Facts, common *Policy) {
 }
 
 func (l *look) bring(ctx context.Context, p *prow.Pull, method prow.MergeMethod) (own, error) {
-	if clash := (*git.ConflictError)(nil); errors.As(l.together(ctx, []*prow.Pull{p}, method), &clash) {
+	_, err := l.merged(ctx, l.branch.SHA, []change{{p.ID.Number, p.HeadSHA, method}})
+	if errors.As(err, new(*git.ConflictError)) {
 		common, err := l.policy(l.cfg.Presubmits(l.key.Repo))
 		return own{policy: common, clash: true}, err
+	}
+	if err != nil {
+		return own{}, err
 	}
 	jobs := l.w.InRepo.Jobs(ctx, l.cfg, l.key.Repo, l.key.Branch, l.branch.SHA, p.HeadSHA)
 	if jobs.Broken != nil {
@@ -218,22 +235,28 @@ func (l *look) bring(ctx context.Context, p *prow.Pull, method prow.MergeMethod)
 	return own{policy: policy, needs: needs}, err
 }
 
-// together asks git whether pulls merge onto the base, one after the other. The
-// error is *git.ConflictError where one does not.
-func (l *look) together(ctx context.Context, pulls []*prow.Pull, methods ...prow.MergeMethod) error {
+// change is the head of a pull request, and how it is merged.
+type change struct {
+	number int
+	sha    string
+	method prow.MergeMethod
+}
+
+// merged lets git put changes on a base, one after the other, and returns the
+// commit. The error is *git.ConflictError where one does not merge.
+func (l *look) merged(ctx context.Context, base string, changes []change) (string, error) {
 	repo := l.w.Git.Repo(l.key.Repo)
-	var refs, commits []string
+	refs, commits := []string{"refs/heads/" + l.key.Branch}, []string{base}
 	var picks []git.Pick
-	for i, p := range pulls {
-		refs = append(refs, fmt.Sprintf("refs/pull/%d/head", p.ID.Number))
-		commits = append(commits, p.HeadSHA)
-		picks = append(picks, git.Pick{SHA: p.HeadSHA, Method: methods[i]})
+	for _, c := range changes {
+		refs = append(refs, fmt.Sprintf("refs/pull/%d/head", c.number))
+		commits = append(commits, c.sha)
+		picks = append(picks, git.Pick{SHA: c.sha, Method: c.method})
 	}
-	if err := repo.Ensure(ctx, append(refs, "refs/heads/"+l.key.Branch), append(commits, l.branch.SHA)...); err != nil {
-		return err
+	if err := repo.Ensure(ctx, refs, commits...); err != nil {
+		return "", err
 	}
-	_, err := repo.Merge(ctx, l.branch.SHA, picks...)
-	return err
+	return repo.Merge(ctx, base, picks...)
 }
 
 // needs returns the presubmits that have to pass before a merge: those that

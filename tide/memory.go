@@ -63,11 +63,11 @@ func remember(known []Failure, f Failure) ([]Failure, bool) {
 
 // forget drops the sets of which a member is gone or has moved: they cannot be
 // tested again unchanged, and say little about what is left.
-func forget(known []Failure, here map[int]string) []Failure {
+func forget(known []Failure, here standings) []Failure {
 	return slices.DeleteFunc(slices.Clone(known), func(f Failure) bool {
 		left := 0
 		for _, m := range f.Members {
-			if here[m.Number] == m.SHA {
+			if s := here.of(m.Number); s != nil && s.Ref.SHA == m.SHA {
 				left++
 			}
 		}

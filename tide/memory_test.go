@@ -54,10 +54,10 @@ func TestRememberAndForget(t *testing.T) {
 	if known, news = remember(known, f); !news || len(known) != 1 || len(known[0].Contexts) != 2 {
 		t.Error("another context is news of the same set")
 	}
-	if got := forget(known, map[int]string{1: "h", 2: "h"}); len(got) != 1 {
+	if got := forget(known, standings{candidate(1, Missing), candidate(2, Missing)}); len(got) != 1 {
 		t.Error("forgotten though both are here")
 	}
-	if got := forget(known, map[int]string{1: "h", 2: "new"}); len(got) != 0 {
+	if got := forget(known, standings{candidate(1, Missing), candidate(2, Missing, func(s *Standing) { s.Ref.SHA = "new" })}); len(got) != 0 {
 		t.Error("a pair of which one moved is remembered")
 	}
 	for n := range 2 * maxFailures {

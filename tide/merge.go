@@ -129,7 +129,7 @@ func (l *look) lastLook(ctx context.Context, m prow.Move) (moved bool, err error
 // passed returns the set that m merges, nil for a single one.
 func (l *look) passed(m prow.Move) *Set {
 	for _, s := range l.in.Sets {
-		if m.Do == prow.MergeBatch && s.State == Passing && slices.Equal(members(s.Refs), members(m.On)) {
+		if s.State == Passing && slices.Equal(members(s.Refs), members(m.On)) {
 			return s
 		}
 	}

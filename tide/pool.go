@@ -17,9 +17,10 @@ import (
 type pool struct {
 	loaded   bool
 	failures []Failure
-	unsaved  bool           // failures has news that Memory has not
-	hold     *Refusal       // nothing can be merged into the branch
-	sets     map[string]set // what a set needs, by its refs
+	unsaved  bool            // failures has news that Memory has not
+	hold     *Refusal        // nothing can be merged into the branch
+	same     map[string]bool // whether two sets make the same files
+	sets     map[string]set  // what a set needs, by its refs
 	saved    map[string]string
 	told     map[int]string // text of each verdict, as last told
 	moved    string         // the decision last told
@@ -31,7 +32,7 @@ type pool struct {
 }
 
 func newPool() *pool {
-	return &pool{sets: map[string]set{}, saved: map[string]string{}, told: map[int]string{}, owns: map[int]own{}}
+	return &pool{same: map[string]bool{}, sets: map[string]set{}, saved: map[string]string{}, told: map[int]string{}, owns: map[int]own{}}
 }
 
 func failuresName(k key) string { return "tide/failed/" + k.String() }
@@ -48,10 +49,27 @@ func (p *pool) load(ctx context.Context, m prow.Memory, k key) error {
 	if err := load(ctx, m, prow.HistoryName(k.Repo, k.Branch), &history); err != nil {
 		return err
 	}
+	var last prow.Pool
+	if err := load(ctx, m, prow.PoolName(k.Repo, k.Branch), &last); err != nil {
+		return err
+	}
 	p.mu.Lock()
 	p.history = history
 	p.mu.Unlock()
-	p.loaded = true
+	p.moved, p.loaded = last.Move.Why, true
+	return nil
+}
+
+// recall finds again, once, what was last told of a pull request.
+func (p *pool) recall(ctx context.Context, m prow.Memory, v prow.Verdict) error {
+	if _, ok := p.told[v.Pull.Number]; ok {
+		return nil
+	}
+	var last prow.Verdict
+	if err := load(ctx, m, prow.VerdictName(prow.IssueID{Repo: v.Repo, Number: v.Pull.Number}), &last); err != nil {
+		return err
+	}
+	p.told[v.Pull.Number] = last.Text
 	return nil
 }
 

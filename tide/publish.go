@@ -54,6 +54,10 @@ func (w *Worker) publish(ctx context.Context, l *look, m prow.Move) {
 	w.Metrics.pool(l)
 	l.keepPool(ctx, p)
 	for _, v := range l.said {
+		if err := l.pool.recall(ctx, w.Memory, v); err != nil {
+			l.failed(err)
+			continue
+		}
 		l.keepVerdict(ctx, v)
 	}
 	l.noteMove(ctx, m)
@@ -76,7 +80,7 @@ func (l *look) keepVerdict(ctx context.Context, v prow.Verdict) {
 	same := v
 	same.At = time.Time{}
 	l.keep(ctx, prow.VerdictName(id), same, v)
-	if old, ok := l.pool.told[id.Number]; !ok || old != v.Text {
+	if l.pool.told[id.Number] != v.Text {
 		l.pool.told[id.Number] = v.Text
 		l.note(ctx, prow.Note{At: l.now, Where: id, Who: "tide", Kind: "decision", Text: v.Text})
 	}
@@ -103,11 +107,11 @@ func (l *look) keep(ctx context.Context, name string, same, v any) {
 // noteMove tells the story of each pull request what is done with it, and of
 // the branch what was decided, when that changes.
 func (l *look) noteMove(ctx context.Context, m prow.Move) {
-	text := fmt.Sprintf("%s: %s", l.key.Branch, m.Why)
-	if text == l.pool.moved {
+	if m.Why == l.pool.moved {
 		return
 	}
-	l.pool.moved = text
+	l.pool.moved = m.Why
+	text := fmt.Sprintf("%s: %s", l.key.Branch, m.Why)
 	l.note(ctx, prow.Note{At: l.now, Where: prow.IssueID{Repo: l.key.Repo}, Who: "tide", Kind: "decision", Text: text})
 	var did string
 	switch m.Do {
@@ -138,6 +142,7 @@ func (l *look) note(ctx context.Context, n prow.Note) {
 func (l *look) mergedOne(ctx context.Context, s *Standing) {
 	id := s.Facts.Pull.ID
 	l.w.state().view.forget(id)
+	l.pool.hold = nil
 	v := prow.Verdict{Pull: s.Ref, Repo: l.key.Repo, Branch: l.key.Branch, At: l.now, State: prow.CheckSuccess, Text: "Merged.", Tests: s.Tests, Merged: true}
 	if err := errors.Join(save(ctx, l.w.Memory, prow.VerdictName(id), v), l.w.forgetRefusal(ctx, s.Facts)); err != nil {
 		l.failed(err)

@@ -31,9 +31,9 @@ func (all standings) of(number int) *Standing {
 	return nil
 }
 
-// have reports whether each of refs is open with this head.
-func (all standings) have(refs []prow.PullRef) bool {
-	return !slices.ContainsFunc(refs, func(p prow.PullRef) bool {
+// have returns those of refs that are open with this head.
+func (all standings) have(refs []prow.PullRef) []prow.PullRef {
+	return slices.DeleteFunc(slices.Clone(refs), func(p prow.PullRef) bool {
 		s := all.of(p.Number)
 		return s == nil || s.Ref.SHA != p.SHA
 	})
@@ -44,12 +44,16 @@ func (all standings) fit(refs []prow.PullRef, contexts []string) bool {
 	return !slices.ContainsFunc(refs, func(p prow.PullRef) bool { return !all.of(p.Number).fits(contexts) })
 }
 
-// findSets finds the sets that jobs tested on this base, oldest first, and adds
-// those that failed to known. A set counts as long as each of its members is
-// open with the head that was tested, and misses nothing but what the set tests
-// anew: a check of a member alone that flaked does not undo what passed together.
-// A set whose needs are not known does not count.
-func findSets(all standings, jobs []*prow.Job, known []Failure, now time.Time, needs func(name string, refs []prow.PullRef) []Need) (sets []*Set, left []Failure, news bool) {
+// findSets finds the sets that jobs tested and that still count on base, oldest
+// first, and adds those that failed to known. A set counts as long as each of
+// its members is open with the head that was tested, and misses nothing but what
+// the set tests anew: a check of a member alone that flaked does not undo what
+// passed together. A set of an older base counts too, without those of its members
+// that merged meanwhile, if what is left makes the same files of the new base:
+// then just that was tested, and same says so. A set whose needs are not known
+// does not count.
+func findSets(all standings, jobs []*prow.Job, base string, known []Failure, now time.Time,
+	same func(was *prow.Refs, left []prow.PullRef) bool, needs func(refs []prow.PullRef) []Need) (sets []*Set, left []Failure, news bool) {
 	groups := map[string][]*prow.Job{}
 	var order []string
 	for _, j := range jobs {
@@ -63,25 +67,22 @@ func findSets(all standings, jobs []*prow.Job, known []Failure, now time.Time, n
 		groups[name] = append(groups[name], j)
 	}
 	slices.Reverse(order)
-	here := map[int]string{}
-	for _, s := range all {
-		here[s.Ref.Number] = s.Ref.SHA
-	}
-	left = forget(known, here)
+	left = forget(known, all)
 	news = len(left) != len(known)
 	for _, name := range order {
-		refs := groups[name][0].Spec.Refs
-		if !all.have(refs.Pulls) {
+		was := groups[name][0].Spec.Refs
+		refs := all.have(was.Pulls)
+		if heir := was.BaseSHA != base; heir && (len(refs) == 0 || len(refs) == len(was.Pulls) || !same(was, refs)) || !heir && len(refs) < len(was.Pulls) {
 			continue
 		}
-		n := needs(name, refs.Pulls)
-		s := judgeSet(refs.Pulls, n, groups[name])
+		n := needs(refs)
+		s := judgeSet(refs, n, groups[name])
 		if len(s.Failed) > 0 {
 			var fresh bool
-			left, fresh = remember(left, Failure{BaseSHA: refs.BaseSHA, Members: members(refs.Pulls), Contexts: s.Failed, At: now})
+			left, fresh = remember(left, Failure{BaseSHA: base, Members: members(refs), Contexts: s.Failed, At: now})
 			news = news || fresh
 		}
-		if len(n) > 0 && all.fit(refs.Pulls, contexts(n)) {
+		if len(n) > 0 && all.fit(refs, contexts(n)) && (was.BaseSHA == base || s.State != Missing) {
 			sets = append(sets, s)
 		}
 	}
@@ -90,15 +91,21 @@ func findSets(all standings, jobs []*prow.Job, known []Failure, now time.Time, n
 
 // findSets does so for l, and remembers what failed.
 func (l *look) findSets(ctx context.Context) error {
-	needs := func(name string, refs []prow.PullRef) []Need {
-		n, err := l.setNeeds(ctx, name, refs)
+	needs := func(refs []prow.PullRef) []Need {
+		n, err := l.setNeeds(ctx, refs)
 		if err != nil {
 			l.failed(fmt.Errorf("set %s: %w", numbers(refs), err))
 		}
 		return n
 	}
+	same := func(was *prow.Refs, left []prow.PullRef) bool {
+		return l.same(ctx, was.BaseSHA, was.Pulls, l.branch.SHA, left)
+	}
 	var news bool
-	l.in.Sets, l.pool.failures, news = findSets(l.all, l.jobs, l.pool.failures, l.now, needs)
+	l.in.Sets, l.pool.failures, news = findSets(l.all, l.jobs, l.branch.SHA, l.pool.failures, l.now, same, needs)
+	for _, s := range l.in.Sets {
+		s.Keeps = keeps(s, l.in.Pulls, func(refs []prow.PullRef) bool { return l.same(ctx, l.branch.SHA, s.Refs, l.branch.SHA, refs) })
+	}
 	if l.pool.unsaved = l.pool.unsaved || news; !l.pool.unsaved {
 		return nil
 	}
@@ -107,6 +114,61 @@ func (l *look) findSets(ctx context.Context) error {
 	}
 	l.pool.unsaved = false
 	return nil
+}
+
+// keeps returns the members of a running set that may merge before it ends
+// without making its test void: those that passed alone, and of which the rest of
+// the set, put on top, makes the same files. For the first of the set that is so.
+func keeps(s *Set, pulls []*Standing, same func([]prow.PullRef) bool) []int {
+	var out []int
+	for _, p := range pulls {
+		i := slices.IndexFunc(s.Refs, func(r prow.PullRef) bool { return r.Number == p.Ref.Number })
+		if s.State != Pending || !p.Ready || i < 0 {
+			continue
+		}
+		first := append([]prow.PullRef{s.Refs[i]}, slices.Delete(slices.Clone(s.Refs), i, i+1)...)
+		if i == 0 || same(first) {
+			out = append(out, p.Ref.Number)
+		}
+	}
+	return out
+}
+
+// same reports whether pulls on a base make the same files as others on another.
+// Where git cannot tell, they do not.
+func (l *look) same(ctx context.Context, base string, pulls []prow.PullRef, base2 string, pulls2 []prow.PullRef) bool {
+	of := fmt.Sprint(base, members(pulls), base2, pulls2)
+	if same, ok := l.pool.same[of]; ok {
+		return same
+	}
+	a, errA := l.tree(ctx, base, pulls)
+	b, errB := l.tree(ctx, base2, pulls2)
+	if err := errors.Join(errA, errB); err != nil && !errors.As(err, new(*git.ConflictError)) {
+		l.failed(fmt.Errorf("comparing sets: %w", err))
+		return false
+	}
+	if len(l.pool.same) > maxFailures {
+		clear(l.pool.same)
+	}
+	l.pool.same[of] = errA == nil && errB == nil && a == b
+	return l.pool.same[of]
+}
+
+// tree returns the files that pulls make of a base.
+func (l *look) tree(ctx context.Context, base string, pulls []prow.PullRef) (string, error) {
+	var picks []change
+	for _, p := range pulls {
+		method := l.rules.Method
+		if s := l.all.of(p.Number); s != nil {
+			method = s.Method
+		}
+		picks = append(picks, change{p.Number, p.SHA, method})
+	}
+	commit, err := l.merged(ctx, base, picks)
+	if err != nil {
+		return "", err
+	}
+	return l.w.Git.Repo(l.key.Repo).Tree(ctx, commit, "")
 }
 
 // judgeSet says how the test of a set stands, by the best result of each need.
@@ -162,7 +224,8 @@ func contexts(needs []Need) []string {
 
 // setNeeds returns what a set has to pass: the required presubmits of all of
 // it merged, for all files that it changes.
-func (l *look) setNeeds(ctx context.Context, name string, refs []prow.PullRef) ([]Need, error) {
+func (l *look) setNeeds(ctx context.Context, refs []prow.PullRef) ([]Need, error) {
+	name := l.refs(refs).String()
 	of := l.cfg.Version + fmt.Sprint(l.branch.Required)
 	if s, ok := l.pool.sets[name]; ok && s.of == of {
 		return s.needs, nil
@@ -269,12 +332,12 @@ func pick(candidates []*Standing, limit int, known []Failure, merges func([]*Sta
 
 func (l *look) pick(ctx context.Context, candidates []*Standing) ([]*Standing, error) {
 	return pick(candidates, l.rules.Limit, l.pool.failures, func(picked []*Standing) error {
-		var pulls []*prow.Pull
-		var methods []prow.MergeMethod
+		var picks []change
 		for _, s := range picked {
-			pulls, methods = append(pulls, s.Facts.Pull), append(methods, s.Method)
+			picks = append(picks, change{s.Ref.Number, s.Ref.SHA, s.Method})
 		}
-		return l.together(ctx, pulls, methods...)
+		_, err := l.merged(ctx, l.branch.SHA, picks)
+		return err
 	})
 }
 
@@ -297,8 +360,7 @@ func full(candidates []*Standing, limit int, known []Failure, needs []string) []
 
 // worthTesting returns refs if something is tested for them together.
 func (l *look) worthTesting(ctx context.Context, refs []prow.PullRef) ([]prow.PullRef, error) {
-	name := l.refs(refs).String()
-	needs, err := l.setNeeds(ctx, name, refs)
+	needs, err := l.setNeeds(ctx, refs)
 	if err != nil || len(needs) == 0 {
 		return nil, err
 	}

@@ -26,9 +26,10 @@ type sim struct {
 	known  []Failure
 	merged []*simPull
 	ids    map[string]bool
-	failed map[string]bool // base and set that were seen to fail
-	tested map[string]int  // sets started, by base and members
-	after  []string        // the story, for whoever reads a failure
+	failed map[string]bool     // files of sets that were seen to fail
+	made   map[string][]string // what is in each base: heads, and pushes of others
+	was    map[string]simPull  // what each head was
+	after  []string            // the story, for whoever reads a failure
 }
 
 type simPull struct {
@@ -41,6 +42,23 @@ type simPull struct {
 
 func (p *simPull) ref() prow.PullRef {
 	return prow.PullRef{Number: p.number, SHA: fmt.Sprintf("%d-%d", p.number, p.head)}
+}
+
+// files stands for the files that pulls make of a base.
+func (s *sim) files(base string, pulls []prow.PullRef) string {
+	parts := slices.Clone(s.made[base])
+	for _, p := range pulls {
+		parts = append(parts, p.SHA)
+	}
+	slices.Sort(parts)
+	return strings.Join(parts, " ")
+}
+
+// move lets the branch grow.
+func (s *sim) move(parts ...string) {
+	before := s.made[s.sha()]
+	s.base++
+	s.made[s.sha()] = append(slices.Clone(before), parts...)
 }
 
 func (s *sim) sha() string { return fmt.Sprintf("base%d", s.base) }
@@ -86,11 +104,17 @@ func (s *sim) look() (Input, standings) {
 	}
 	var here []*prow.Job
 	for i := len(s.jobs) - 1; i >= 0; i-- { // newest first, as the store lists
-		if s.jobs[i].Spec.Refs.BaseSHA == s.sha() {
+		if s.jobs[i].Spec.Refs.BaseSHA == s.sha() || s.jobs[i].Spec.Type == prow.Batch {
 			here = append(here, s.jobs[i])
 		}
 	}
-	in.Sets, s.known, _ = findSets(all, here, s.known, s.now, func(string, []prow.PullRef) []Need { return simNeeds })
+	same := func(was *prow.Refs, left []prow.PullRef) bool {
+		return s.files(was.BaseSHA, was.Pulls) == s.files(s.sha(), left)
+	}
+	in.Sets, s.known, _ = findSets(all, here, s.sha(), s.known, s.now, same, func([]prow.PullRef) []Need { return simNeeds })
+	for _, x := range in.Sets {
+		x.Keeps = keeps(x, in.Pulls, func([]prow.PullRef) bool { return true })
+	}
 	return in, all
 }
 
@@ -153,13 +177,15 @@ func (s *sim) run() {
 			s.start(prow.Batch, m.On, missing)
 		case prow.Merge, prow.MergeBatch:
 			s.checkMerge(m)
+			var parts []string
 			for _, ref := range m.On {
+				parts = append(parts, ref.SHA)
 				p := s.pull(ref.Number)
 				s.merged = append(s.merged, p)
 				s.pulls = slices.DeleteFunc(s.pulls, func(q *simPull) bool { return q == p })
 			}
 			s.tell("%s %s on %s", m.Do, numbers(m.On), s.sha())
-			s.base++
+			s.move(parts...)
 		}
 	}
 }
@@ -167,7 +193,7 @@ func (s *sim) run() {
 // checkWait: nobody who passed waits, unless for a set that still may pass.
 func (s *sim) checkWait(in Input) {
 	for _, p := range in.Pulls {
-		if p.Ready && !slices.ContainsFunc(in.Sets, func(x *Set) bool { return x.State == Pending && len(x.Failed) == 0 }) {
+		if p.Ready && !slices.ContainsFunc(in.Sets, func(x *Set) bool { return x.State == Pending && !slices.Contains(x.Keeps, p.Ref.Number) }) {
 			s.fail("#%d passed and waits for nothing", p.Ref.Number)
 		}
 	}
@@ -180,22 +206,16 @@ func (s *sim) checkWait(in Input) {
 
 // checkSet: a set that failed is not tested again unchanged.
 func (s *sim) checkSet(m prow.Move, in Input) {
-	if name := s.sha() + fmt.Sprint(members(m.On)); s.failed[name] {
+	if s.failed[s.files(s.sha(), m.On)] {
 		s.fail("%s is tested again though it failed on %s", numbers(m.On), s.sha())
 	}
 }
 
-// checkMerge: what merges passed all its tests on this base, with this head,
-// alone or in this set.
+// checkMerge: what the branch becomes passed all tests.
 func (s *sim) checkMerge(m prow.Move) {
-	kind := prow.Presubmit
-	if m.Do == prow.MergeBatch {
-		kind = prow.Batch
-	}
 	for _, n := range simNeeds {
 		if !slices.ContainsFunc(s.jobs, func(j *prow.Job) bool {
-			return j.Spec.Type == kind && j.Spec.Context == n.Context && j.Status.State == prow.Success && j.Spec.Refs.BaseSHA == s.sha() &&
-				slices.Equal(members(j.Spec.Refs.Pulls), members(m.On))
+			return j.Spec.Context == n.Context && j.Status.State == prow.Success && s.files(j.Spec.Refs.BaseSHA, j.Spec.Refs.Pulls) == s.files(s.sha(), m.On)
 		}) {
 			s.fail("%s merges on %s, and %s never passed for it", numbers(m.On), s.sha(), n.Context)
 		}
@@ -231,17 +251,11 @@ func (s *sim) start(kind prow.Type, refs []prow.PullRef, contexts []string) {
 // finish ends a job with the truth, or with a flake.
 func (s *sim) finish(j *prow.Job, flake bool) {
 	state := prow.Success
-	in := slices.Clone(s.merged)
-	for _, ref := range j.Spec.Refs.Pulls {
-		if p := s.pull(ref.Number); p != nil {
-			in = append(in, p)
-			if p.bad {
-				state = prow.Failure
-			}
-		}
-	}
-	for _, p := range in {
-		if slices.ContainsFunc(in, func(q *simPull) bool { return q.number == p.foe }) {
+	files := s.files(j.Spec.Refs.BaseSHA, j.Spec.Refs.Pulls)
+	for sha := range strings.FieldsSeq(files) {
+		p := s.was[sha]
+		foe := slices.ContainsFunc(strings.Fields(files), func(other string) bool { return p.foe > 0 && s.was[other].number == p.foe })
+		if p.bad || foe {
 			state = prow.Failure
 		}
 	}
@@ -251,7 +265,7 @@ func (s *sim) finish(j *prow.Job, flake bool) {
 	j.Status.State, j.Status.CompletionTime = state, &metav1.Time{Time: s.now}
 	s.tell("%s %s of %s on %s: %s", j.Spec.Type, j.Spec.Context, numbers(j.Spec.Refs.Pulls), j.Spec.Refs.BaseSHA, state)
 	if j.Spec.Type == prow.Batch && state == prow.Failure {
-		s.failed[j.Spec.Refs.BaseSHA+fmt.Sprint(members(j.Spec.Refs.Pulls))] = true
+		s.failed[files] = true
 	}
 	if p := s.pull(j.Spec.Refs.Pulls[0].Number); j.Spec.Type == prow.Presubmit && p != nil && p.ref().SHA == j.Spec.Refs.Pulls[0].SHA && j.Spec.Context == "unit" {
 		p.checks["unit"] = prow.CheckFor(state)
@@ -284,7 +298,7 @@ func (s *sim) open(number int) {
 
 // ask is a person, or a push, that lets the tests of p run.
 func (s *sim) ask(p *simPull) {
-	s.start(prow.Presubmit, []prow.PullRef{p.ref()}, nil)
+	s.was[p.ref().SHA] = *p
 	r := &prow.Refs{Org: "o", Repo: "r", BaseRef: "main", BaseSHA: s.sha(), Pulls: []prow.PullRef{p.ref()}}
 	for _, n := range simNeeds {
 		name := fmt.Sprint("asked", len(s.jobs), n.Context)
@@ -300,7 +314,7 @@ func (s *sim) ask(p *simPull) {
 func TestSimulation(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		s := &sim{t: t, now: noon, ids: map[string]bool{}, failed: map[string]bool{},
+		s := &sim{t: t, now: noon, ids: map[string]bool{}, failed: map[string]bool{}, made: map[string][]string{}, was: map[string]simPull{},
 			rules: &Rules{Branch: "main", Queries: []config.TideQuery{{Labels: []string{"lgtm"}}}, Limit: rapid.SampledFrom([]int{0, -1, 2, 3, 5}).Draw(t, "limit")}}
 		for n := 1; n <= rapid.IntRange(1, 8).Draw(t, "pulls"); n++ {
 			s.open(n)
@@ -319,7 +333,7 @@ func TestSimulation(t *testing.T) {
 				s.tell("push to #%d", p.number)
 				s.ask(p)
 			case what == 2:
-				s.base++
+				s.move(fmt.Sprint("push", s.base))
 				s.tell("someone pushes to the branch: %s", s.sha())
 			default:
 				if running := s.running(); len(running) > 0 {

@@ -76,12 +76,17 @@ func (f forge) Merge(ctx context.Context, id prow.IssueID, m prow.MergeHow) erro
 
 func open(t *testing.T, yaml string) *town {
 	t.Helper()
+	return openWith(t, yaml, unitJob)
+}
+
+func openWith(t *testing.T, yaml, jobs string) *town {
+	t.Helper()
 	w := &town{World: world.New(t), truth: func(*prow.Job) prow.State { return prow.Success }}
 	w.repo = w.Repo("o/r", map[string]string{"README.md": "hello\n", "a": "a\n", "b": "b\n", "c": "c\n"})
 	must(t, w.Hub.AddLabels(t.Context(), w.repo, "lgtm", "do-not-merge/hold", "tide/merge-blocker", "urgent"))
 	dir := t.TempDir()
 	file := filepath.Join(dir, "config.yaml")
-	must(t, os.WriteFile(file, []byte(yaml+unitJob), 0o600))
+	must(t, os.WriteFile(file, []byte(yaml+jobs), 0o600))
 	var err error
 	w.cfg, err = config.Load(config.Paths{Config: file})
 	must(t, err)

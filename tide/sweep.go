@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"regexp"
 	"slices"
 	"strings"
@@ -55,6 +56,9 @@ func (w *Worker) sweep(ctx context.Context, cfg *config.Config, full bool) error
 		w.state().swept = start
 		if full {
 			w.missing(cfg, found, before)
+			if err := w.tidy(ctx, cfg); err != nil {
+				errs = append(errs, err)
+			}
 		}
 	}
 	for _, k := range v.keys(prow.Repo{}) {
@@ -94,6 +98,65 @@ func (w *Worker) missing(cfg *config.Config, found map[prow.IssueID]bool, before
 			v.touch(id, "")
 		}
 	}
+}
+
+// mergedAge is how long the verdict on a merged pull request is kept.
+const mergedAge = 7 * 24 * time.Hour
+
+// tidy puts right what Memory says of pull requests and branches that nobody
+// looked at when they changed, because tide did not run.
+func (w *Worker) tidy(ctx context.Context, cfg *config.Config) error {
+	v := w.state().view
+	const pulls, pools = "tide/pull/", "tide/pool/"
+	names, err := w.Memory.Names(ctx, pulls)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		id, err := prow.ParseIssueID(strings.TrimPrefix(name, pulls))
+		if err != nil {
+			continue // not ours
+		}
+		_, open := v.get(id)
+		switch {
+		case open:
+		case len(cfg.Tide.QueriesFor(id.Repo)) == 0:
+			err = w.Memory.Save(ctx, name, nil)
+		default:
+			err = w.tidyOne(ctx, id, name)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if names, err = w.Memory.Names(ctx, pools); err != nil {
+		return err
+	}
+	for _, name := range names {
+		w.state().bell.Pull(strings.TrimPrefix(name, pools))
+	}
+	return nil
+}
+
+func (w *Worker) tidyOne(ctx context.Context, id prow.IssueID, name string) error {
+	var last prow.Verdict
+	if err := load(ctx, w.Memory, name, &last); err != nil {
+		return err
+	}
+	if last.Merged {
+		if w.Now().Sub(last.At) > mergedAge {
+			return w.Memory.Save(ctx, name, nil)
+		}
+		return nil
+	}
+	p, err := w.Forge.Pull(ctx, id)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err == nil && p.State == "open" {
+		return nil // another query finds it, or none does any more
+	}
+	return w.close(ctx, id, p)
 }
 
 // scopes are the places that queries look at, each once.

@@ -234,6 +234,8 @@ func queueItem(s *Standing, in *Input, place int, set *Set) prow.Item {
 		i.What = fmt.Sprintf("place %d of %d in the queue", place, len(in.Pulls))
 	}
 	switch {
+	case in.Hold != "":
+		i.Why = in.Hold
 	case set != nil:
 		i.Why = fmt.Sprintf("It is being tested together with %s.", numbers(slices.DeleteFunc(slices.Clone(set.Refs),
 			func(p prow.PullRef) bool { return p.Number == s.Ref.Number })))
