@@ -12,10 +12,12 @@ import (
 )
 
 // agents are those that Prow itself serves.
-var agents = [...]string{prow.KubernetesAgent, prow.JenkinsAgent, prow.TektonAgent}
+func agents() []string { return []string{prow.KubernetesAgent, prow.JenkinsAgent, prow.TektonAgent} }
 
-// reserved are labels that only Prow sets.
-var reserved = [...]string{prow.LabelType, prow.LabelCreatedByProw, prow.LabelID}
+// reservedLabel reports whether only Prow sets the label.
+func reservedLabel(k string) bool {
+	return k == prow.LabelType || k == prow.LabelCreatedByProw || k == prow.LabelID
+}
 
 var (
 	jobName     = regexp.MustCompile(`^[A-Za-z0-9-._]+$`)
@@ -60,7 +62,7 @@ func checkMarks(at spot, j *JobBase) {
 	for _, k := range keysOf(j.Labels) {
 		v := j.Labels[k]
 		switch {
-		case slices.Contains(reserved[:], k):
+		case reservedLabel(k):
 			at.at("labels", k).hinted("is set by Prow itself", "remove it")
 		case len(validation.IsQualifiedName(k)) > 0:
 			at.at("labels", k).wrong("is not a label name: " + strings.Join(validation.IsQualifiedName(k), "; "))
@@ -77,9 +79,9 @@ func checkMarks(at spot, j *JobBase) {
 
 func (f *finisher) checkAgent(at spot, j *JobBase) {
 	tekton := j.PipelineRunSpec != nil || j.TektonPipelineRunSpec != nil && j.TektonPipelineRunSpec.V1Beta1 != nil
-	if !slices.Contains(agents[:], j.Agent) {
+	if !slices.Contains(agents(), j.Agent) {
 		at.at("agent").warn(fmt.Sprintf("%q is none of Prow's agents, so nothing of the job is checked", j.Agent),
-			"Prow's agents are "+strings.Join(agents[:], ", ")+didYouMean(j.Agent, agents[:]))
+			"Prow's agents are "+strings.Join(agents(), ", ")+didYouMean(j.Agent, agents()))
 		return
 	}
 	only := func(key, agent string, set bool) {

@@ -10,13 +10,17 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// Names that decoration takes for itself.
-var (
-	podContainers = [...]string{"clonerefs", "initupload", "place-entrypoint", "sidecar"}
-	podVolumes    = [...]string{"logs", "code", "tools", "gcs-credentials", "s3-credentials"}
-	podMounts     = [...]string{"logs", "code", "tools"}
-	podPaths      = [...]string{"/logs", prow.PodHome, "/tools"}
-)
+// ownContainer reports whether decoration has a container of that name.
+func ownContainer(name string) bool {
+	return slices.Contains([]string{"clonerefs", "initupload", "place-entrypoint", "sidecar"}, name)
+}
+
+// ownVolume reports whether decoration has a volume of that name that no test may
+// mount.
+func ownVolume(name string) bool { return name == "logs" || name == "code" || name == "tools" }
+
+// ownPath reports whether decoration mounts something there.
+func ownPath(path string) bool { return path == "/logs" || path == prow.PodHome || path == "/tools" }
 
 // checkPod checks a job's pod spec, presets in it.
 func checkPod(job spot, j *JobBase, t prow.Type) {
@@ -55,7 +59,7 @@ func checkContainerNames(at spot, containers []corev1.Container) {
 		switch {
 		case c.Name == "":
 			at.at("containers", i).hinted("has no name", "every container needs one where there are several")
-		case slices.Contains(podContainers[:], c.Name):
+		case ownContainer(c.Name):
 			at.at("containers", i, "name").wrong(fmt.Sprintf("%q is a name that decoration uses", c.Name))
 		case seen[c.Name]:
 			at.at("containers", i, "name").wrong(fmt.Sprintf("%q is there twice", c.Name))
@@ -90,9 +94,9 @@ func reservedEnv(name string, t prow.Type) bool {
 
 // checkVolumes returns the names of the volumes there are.
 func checkVolumes(at spot, j *JobBase) []string {
-	taken := podVolumes[:]
+	taken := []string{"gcs-credentials", "s3-credentials"}
 	if d := j.DecorationConfig; d != nil {
-		taken = slices.Concat(taken, d.SSHKeySecrets)
+		taken = append(taken, d.SSHKeySecrets...)
 		if d.OauthTokenSecret != nil {
 			taken = append(taken, d.OauthTokenSecret.Name)
 		}
@@ -100,7 +104,7 @@ func checkVolumes(at spot, j *JobBase) []string {
 	var names []string
 	for i, v := range j.Spec.Volumes {
 		switch {
-		case slices.Contains(taken, v.Name):
+		case ownVolume(v.Name), slices.Contains(taken, v.Name):
 			at.at("volumes", i, "name").wrong(fmt.Sprintf("%q is a volume that decoration uses", v.Name))
 		case slices.Contains(names, v.Name):
 			at.at("volumes", i, "name").wrong(fmt.Sprintf("%q is there twice", v.Name))
@@ -113,9 +117,9 @@ func checkVolumes(at spot, j *JobBase) []string {
 func checkMounts(at spot, mounts []corev1.VolumeMount, volumes []string) {
 	for i, m := range mounts {
 		switch {
-		case slices.Contains(podMounts[:], m.Name):
+		case ownVolume(m.Name):
 			at.at(i, "name").wrong(fmt.Sprintf("%q is a volume that decoration uses", m.Name))
-		case slices.Contains(podPaths[:], m.MountPath):
+		case ownPath(m.MountPath):
 			at.at(i, "mountPath").wrong(fmt.Sprintf("%s is a place that decoration uses", m.MountPath))
 		case !slices.Contains(volumes, m.Name):
 			at.at(i, "name").hinted(fmt.Sprintf("there is no volume %q", m.Name),
