@@ -7,6 +7,10 @@ import (
 // MaxLines bounds how many commands of one text are read.
 const MaxLines = 200
 
+// maxText bounds how much of a text is read, in bytes. GitHub lets people write
+// 65,536 characters.
+const maxText = 256 << 10
+
 // Line is one command found in a comment.
 type Line struct {
 	Name string // as written, without slash
@@ -20,15 +24,20 @@ type Text struct {
 	Visible string
 	Lines   []Line // the commands, in their order
 	Unread  int    // how many commands beyond MaxLines were left out
+	Cut     bool   // it is longer than anybody can write, and its end was not read
 }
 
 // Lines returns the commands of a comment: lines that begin with a slash at the
 // first column, outside fenced code, quotes and HTML comments. At most MaxLines.
 func Lines(body string) []Line { return Read(body).Lines }
 
-// Read finds what a comment says to us. It takes time linear in len(body).
+// Read finds what a comment says to us, in time linear in its length, of which
+// 256 KiB are read.
 func Read(body string) Text {
 	var t Text
+	if len(body) > maxText {
+		body, t.Cut = body[:maxText], true
+	}
 	var seen strings.Builder
 	r := reader{lastClose: strings.LastIndex(body, "-->")}
 	for raw := range strings.SplitAfterSeq(body, "\n") {

@@ -147,9 +147,9 @@ func (a approve) onPull(ctx context.Context, c *plugin.Call, e prow.PullEvent) e
 // evaluate looks at everything anew, and brings label and comment in line.
 func (a approve) evaluate(ctx context.Context, c *plugin.Call) error {
 	o := a.config(c.Config, c.At.Repo)
-	p, err := c.Forge.Pull(ctx, c.At)
+	p, err := c.Pull(ctx)
 	if err != nil {
-		return fmt.Errorf("pull request %s: %w", c.At, err)
+		return err
 	}
 	if p.State == "closed" {
 		return nil

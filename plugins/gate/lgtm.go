@@ -123,9 +123,9 @@ func (l lgtm) onReview(ctx context.Context, c *plugin.Call, e prow.ReviewEvent) 
 
 // decide grants or refuses an opinion.
 func (l lgtm) decide(ctx context.Context, c *plugin.Call, o opinion) error {
-	p, err := c.Forge.Pull(ctx, c.At)
+	p, err := c.Pull(ctx)
 	if err != nil {
-		return fmt.Errorf("pull request %s: %w", c.At, err)
+		return err
 	}
 	if p.State != "open" {
 		return nil
@@ -143,32 +143,39 @@ func (l lgtm) decide(ctx context.Context, c *plugin.Call, o opinion) error {
 	return l.set(ctx, c, p, o.good)
 }
 
-// permit returns a refusal if the person has no say here.
+// permit returns a refusal if the person has no say here, and assigns them if
+// they have one as a collaborator.
 func (l lgtm) permit(ctx context.Context, c *plugin.Call, p *prow.Pull, o opinion) error {
+	ok, err := permitted(ctx, c, p, o.by)
+	if err != nil {
+		return err
+	}
 	verb := map[bool]string{true: "adding LGTM to", false: "removing LGTM from"}[o.good]
-	if config.Listed(c.Config.Plugins.Owners.SkipCollaborators, c.At.Repo) {
-		ok, err := ownsSome(ctx, c, p, o.by)
-		if err != nil {
-			return err
-		}
-		if !ok {
-			return prow.Refuse("%s a PR is restricted to approvers and reviewers in OWNERS files.", verb)
-		}
+	byOwners := config.Listed(c.Config.Plugins.Owners.SkipCollaborators, c.At.Repo)
+	switch {
+	case !ok && byOwners:
+		return prow.Refuse("%s a PR is restricted to approvers and reviewers in OWNERS files.", verb)
+	case !ok:
+		return prow.Refuse("%s a PR is restricted to collaborators of %s.", verb, c.At.Repo)
+	case byOwners || slices.ContainsFunc(p.Assignees, func(a string) bool { return prow.NormLogin(a) == prow.NormLogin(o.by) }):
 		return nil
 	}
-	ok, err := c.Forge.Collaborator(ctx, c.At.Repo, o.by)
-	if err != nil {
-		return fmt.Errorf("whether %s collaborates on %s: %w", o.by, c.At.Repo, err)
-	}
-	if !ok {
-		return prow.Refuse("%s a PR is restricted to collaborators of %s.", verb, c.At.Repo)
-	}
-	if !slices.ContainsFunc(p.Assignees, func(a string) bool { return prow.NormLogin(a) == prow.NormLogin(o.by) }) {
-		if err := c.Forge.Assign(ctx, c.At, o.by); err != nil {
-			c.Log.Warn("reviewer could not be assigned", "login", o.by, "error", err)
-		}
+	if err := c.Forge.Assign(ctx, c.At, o.by); err != nil {
+		c.Log.Warn("reviewer could not be assigned", "login", o.by, "error", err)
 	}
 	return nil
+}
+
+// permitted reports whether login has a say.
+func permitted(ctx context.Context, c *plugin.Call, p *prow.Pull, login string) (bool, error) {
+	if config.Listed(c.Config.Plugins.Owners.SkipCollaborators, c.At.Repo) {
+		return ownsSome(ctx, c, p, login)
+	}
+	ok, err := c.Forge.Collaborator(ctx, c.At.Repo, login)
+	if err != nil {
+		return false, fmt.Errorf("whether %s collaborates on %s: %w", login, c.At.Repo, err)
+	}
+	return ok, nil
 }
 
 // ownsSome reports whether login approves or reviews at least one changed file.
@@ -226,21 +233,22 @@ func storeTree(ctx context.Context, c *plugin.Call, head string) error {
 	if err != nil {
 		return err
 	}
-	stored, err := lookedAt(ctx, c)
+	stored, err := lookedAt(ctx, c, time.Time{})
 	if err != nil || stored == tree {
 		return err
 	}
 	return c.Keep(ctx, "tree-"+head, fmt.Sprintf("LGTM label has been added.  <details>Git tree hash: %s</details>", tree))
 }
 
-// lookedAt returns the tree of the newest note that nobody edited, or "".
-func lookedAt(ctx context.Context, c *plugin.Call) (string, error) {
+// lookedAt returns the tree of the newest note that nobody edited, or ""; of those
+// from before t, if t is given.
+func lookedAt(ctx context.Context, c *plugin.Call, t time.Time) (string, error) {
 	own, err := c.Own(ctx)
 	if err != nil {
 		return "", err
 	}
 	for _, x := range slices.Backward(own) {
-		if m := treeHash.FindStringSubmatch(x.Body); m != nil && x.Created.Equal(x.Updated) {
+		if m := treeHash.FindStringSubmatch(x.Body); m != nil && x.Created.Equal(x.Updated) && (t.IsZero() || x.Created.Before(t)) {
 			return m[1], nil
 		}
 	}
@@ -291,14 +299,14 @@ func (l lgtm) onPull(ctx context.Context, c *plugin.Call, e prow.PullEvent) erro
 	if e.Action != "synchronize" || e.Pull.Merged {
 		return nil
 	}
-	p, err := c.Forge.Pull(ctx, c.At)
+	p, err := c.Pull(ctx)
 	if err != nil {
-		return fmt.Errorf("pull request %s: %w", c.At, err)
+		return err
 	}
 	if !p.HasLabel(prow.LGTM) || p.Merged {
 		return nil
 	}
-	if late, err := givenSince(ctx, c, e.Pull.Updated); err != nil || late {
+	if late, err := l.saidSince(ctx, c, p, e.Pull.Updated); err != nil || late {
 		return err
 	}
 	o := l.config(c.Config, c.At.Repo)
@@ -306,7 +314,7 @@ func (l lgtm) onPull(ctx context.Context, c *plugin.Call, e prow.PullEvent) erro
 		return err
 	}
 	if o.StoreTreeHash {
-		if same, err := sameTree(ctx, c, p.HeadSHA); err != nil || same {
+		if same, err := sameTree(ctx, c, p.HeadSHA, e.Pull.Updated); err != nil || same {
 			return err
 		}
 	}
@@ -316,27 +324,46 @@ func (l lgtm) onPull(ctx context.Context, c *plugin.Call, e prow.PullEvent) erro
 	return c.Note(ctx, removedNote, "New changes are detected. LGTM label has been removed.")
 }
 
-// givenSince reports whether the label was given after t: then the event of the
-// push comes late, and what it tells was looked at.
-func givenSince(ctx context.Context, c *plugin.Call, t time.Time) (bool, error) {
-	if t.IsZero() {
-		return false, nil
-	}
-	changes, err := c.Forge.LabelChanges(ctx, c.At)
+// saidSince reports whether somebody who may called the change good after t.
+// Then the event of the push comes late, and what it brought was looked at. When
+// the label was set does not matter: hook may have been slow.
+func (l lgtm) saidSince(ctx context.Context, c *plugin.Call, p *prow.Pull, t time.Time) (bool, error) {
+	comments, err := c.Forge.Comments(ctx, c.At)
 	if err != nil {
-		return false, fmt.Errorf("history of %s: %w", c.At, err)
+		return false, fmt.Errorf("comments of %s: %w", c.At, err)
 	}
-	for _, x := range slices.Backward(changes) {
-		if x.Added && x.Label == prow.LGTM {
-			return x.At.After(t), nil
+	var by []string
+	for _, x := range comments {
+		if x.Created.After(t) && slices.ContainsFunc(plugin.Lines(x.Body), func(l plugin.Line) bool { return speaks(l) && saysGood(l) }) {
+			by = append(by, x.Author)
+		}
+	}
+	if l.config(c.Config, c.At.Repo).ReviewActsAsLGTM {
+		reviews, err := c.Forge.Reviews(ctx, c.At)
+		if err != nil {
+			return false, fmt.Errorf("reviews of %s: %w", c.At, err)
+		}
+		for _, r := range reviews {
+			if r.State == prow.ReviewApproved && r.SHA == p.HeadSHA && !r.AuthorBot {
+				by = append(by, r.Author)
+			}
+		}
+	}
+	for _, who := range by {
+		if prow.NormLogin(who) == prow.NormLogin(p.Author) {
+			continue
+		}
+		if ok, err := permitted(ctx, c, p, who); err != nil || ok {
+			return ok, err
 		}
 	}
 	return false, nil
 }
 
-// sameTree reports whether the head's content is what was looked at.
-func sameTree(ctx context.Context, c *plugin.Call, head string) (bool, error) {
-	stored, err := lookedAt(ctx, c)
+// sameTree reports whether the head's content is what was looked at before the
+// push at t. A later note may be of the very content that was pushed.
+func sameTree(ctx context.Context, c *plugin.Call, head string, t time.Time) (bool, error) {
+	stored, err := lookedAt(ctx, c, t)
 	if err != nil || stored == "" {
 		return false, err
 	}

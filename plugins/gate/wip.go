@@ -2,7 +2,6 @@ package gate
 
 import (
 	"context"
-	"fmt"
 	"regexp"
 	"slices"
 
@@ -26,9 +25,9 @@ func wip(ctx context.Context, c *plugin.Call, e prow.PullEvent) error {
 	if !slices.Contains([]string{"opened", "reopened", "edited", "ready_for_review", "converted_to_draft"}, e.Action) {
 		return nil
 	}
-	p, err := c.Forge.Pull(ctx, c.At) // as it is now: events may come late
+	p, err := c.Pull(ctx)
 	if err != nil {
-		return fmt.Errorf("pull request %s: %w", c.At, err)
+		return err
 	}
 	want := p.Draft || wipTitle.MatchString(p.Title)
 	switch have := p.HasLabel(prow.WIP); {

@@ -109,9 +109,9 @@ type change struct {
 
 // look asks for the pull request as it is now.
 func look(ctx context.Context, c *plugin.Call) (*change, error) {
-	p, err := c.Forge.Pull(ctx, c.At)
+	p, err := c.Pull(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("pull request %s: %w", c.At, err)
+		return nil, err
 	}
 	return &change{Pull: p, trigger: plugin.TriggerFor(c.Config, c.At.Repo)}, nil
 }

@@ -76,9 +76,9 @@ func (s size) onPull(ctx context.Context, c *plugin.Call, e prow.PullEvent) erro
 	if !slices.Contains([]string{"opened", "reopened", "synchronize", "edited"}, e.Action) {
 		return nil
 	}
-	p, err := c.Forge.Pull(ctx, c.At)
+	p, err := c.Pull(ctx)
 	if err != nil {
-		return fmt.Errorf("pull request %s: %w", c.At, err)
+		return err
 	}
 	files, err := c.Forge.Files(ctx, c.At)
 	if err != nil {
