@@ -123,6 +123,14 @@ func (s *site) create(jobs ...*prow.Job) {
 	}
 }
 
+// advance moves a run along, as plank would.
+func (s *site) advance(id string, to prow.State, why string) {
+	s.t.Helper()
+	if _, err := s.db.Jobs.Update(s.t.Context(), id, func(j *prow.Job) error { return j.Advance(to, noon, why) }); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
 func (s *site) write(name, text string) {
 	s.t.Helper()
 	w, err := s.files.Create(s.t.Context(), name)
@@ -157,7 +165,7 @@ func job(id, name string, number int, state prow.State, age time.Duration, chang
 		Spec: prow.Spec{
 			Type: prow.Presubmit, Agent: prow.KubernetesAgent, Cluster: "default", Job: name, Context: name, Report: true, RerunCommand: "/test " + name,
 			Refs: &prow.Refs{Org: "acme", Repo: "boats", BaseRef: "main", BaseSHA: "b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0",
-				Pulls: []prow.PullRef{{Number: number, Author: "alice", SHA: fmt.Sprintf("%040x", 0xa11ce0000+number), Title: titles[number], Link: fmt.Sprintf("https://forge.example/acme/boats/pull/%d", number)}}},
+				Pulls: []prow.PullRef{{Number: number, Author: "alice", SHA: headOf(number), Title: titles[number], Link: fmt.Sprintf("https://forge.example/acme/boats/pull/%d", number)}}},
 			PodSpec:          &corev1.PodSpec{Containers: []corev1.Container{{Image: "golang:1.26", Command: []string{"make", name}}}},
 			DecorationConfig: &prow.DecorationConfig{},
 		},
@@ -185,6 +193,8 @@ func job(id, name string, number int, state prow.State, age time.Duration, chang
 var titles = map[int]string{
 	7: "Row faster in the canal", 8: "Count the oars before leaving", 9: "Name the boats after rivers", 12: "Fix the leak under the second bench",
 }
+
+func headOf(n int) string { return fmt.Sprintf("%08x%032x", 0xa11ce000+n, n) }
 
 func named(s string) func(*prow.Job) { return func(j *prow.Job) { j.Name = s } }
 
@@ -255,7 +265,7 @@ const junit = xml.Header + `<testsuites><testsuite name="oars"><testcase name="T
 func (s *site) tideStory() {
 	repo := prow.Repo{Owner: "acme", Name: "boats"}
 	ref := func(n int) prow.PullRef {
-		return prow.PullRef{Number: n, Author: "alice", SHA: fmt.Sprintf("%040x", 0xa11ce0000+n), Title: titles[n], Link: fmt.Sprintf("https://forge.example/acme/boats/pull/%d", n)}
+		return prow.PullRef{Number: n, Author: "alice", SHA: headOf(n), Title: titles[n], Link: fmt.Sprintf("https://forge.example/acme/boats/pull/%d", n)}
 	}
 	seven := prow.Verdict{Pull: ref(7), Repo: repo, Branch: "main", At: noon.Add(-time.Minute), State: prow.CheckPending, Text: "Not mergeable. Needs lgtm label. Job unit has not succeeded.",
 		Items: []prow.Item{

@@ -41,8 +41,10 @@ func (s *Server) job(r *http.Request) (view, error) {
 	if more {
 		v.Next = v.Runs[len(v.Runs)-1].ID
 	}
-	if len(v.Runs) > 0 {
-		v.Type = string(v.Runs[0].Type)
+	for _, r := range v.Runs { // a batch runs what is a presubmit otherwise
+		if v.Type == "" || v.Type == string(prow.Batch) {
+			v.Type = string(r.Type)
+		}
 	}
 	v.Stats = statsOf(v.Runs)
 	return v, nil

@@ -2,7 +2,6 @@ package deck
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -221,12 +220,14 @@ func (t topic) concerns(jobs []*prow.Job, many, boxes bool) bool {
 	return false
 }
 
+func (s *Server) clock() string { return s.Now().UTC().Format(time.RFC3339Nano) }
+
 // tidePause is how often pages with tide's decisions look again by themselves:
 // nothing tells when a decision is new.
 const tidePause = 2 * time.Second
 
-// events tells a reader when to look again: an event "change" with the time.
-// It says nothing of what has changed: look, and see.
+// events tells a reader the time, for clocks differ, and then when to look again:
+// an event "change". It says nothing of what has changed: look, and see.
 func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 	t, err := parseTopic(r.URL.Query().Get("on"))
 	if err != nil {
@@ -238,6 +239,7 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 	me := s.live.join(ctx, t)
 	defer s.live.leave(me)
 	out := newStream(w)
+	_ = out.send("time", s.clock())
 	pause := 20 * time.Second
 	if t.tide || t.pull.Number > 0 {
 		pause = tidePause
@@ -255,8 +257,7 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 				event = ""
 			}
 		}
-		at, _ := json.Marshal(map[string]time.Time{"at": s.Now()})
-		if out.send(event, string(at)) != nil || out.wait(ctx, 2*hubPause) != nil {
+		if out.send(event, s.clock()) != nil || out.wait(ctx, 2*hubPause) != nil {
 			return
 		}
 	}

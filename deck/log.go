@@ -22,41 +22,56 @@ type runLog struct {
 	name  string // for the memory of indexes
 	open  opener
 	whole bool // it does not grow any more
-	file  string
 	x     *logIndex
 }
 
 // logOf finds the log of j: what the runner has while it runs, the artifact
-// afterwards. Absent is fs.ErrNotExist.
+// afterwards, and the other where that is absent. Absent is fs.ErrNotExist.
 func (s *Server) logOf(ctx context.Context, j *prow.Job, container string) (*runLog, error) {
 	if container != "" && !slices.Contains(containers(j), container) {
 		return nil, notFound("This run has no container %s.", "Leave the container out for the first one.", container)
 	}
-	l := &runLog{file: logFile(j, container)}
-	if !j.Complete() && s.Runner != nil && j.Status.BuildID != "" {
-		open := func(ctx context.Context, offset int64) (io.ReadCloser, error) {
-			return s.Runner.Logs(ctx, j.Name, container, offset, false)
-		}
-		f, err := open(ctx, 0)
-		if err == nil {
-			_ = f.Close()
-			l.name, l.open = "run/"+j.Name+"/"+container, open
-			l.x = s.logs.get(l.name)
-			return l, nil
-		}
-		if !errors.Is(err, fs.ErrNotExist) {
-			return nil, err
-		}
-	}
 	if j.Status.BuildID == "" {
 		return nil, fs.ErrNotExist
 	}
-	if _, err := fs.Stat(s.Artifacts, l.file); err != nil {
+	places := []func(context.Context, *prow.Job, string) (*runLog, error){s.runnerLog, s.artifactLog}
+	if j.Complete() {
+		slices.Reverse(places)
+	}
+	var l *runLog
+	err := fs.ErrNotExist
+	for _, at := range places {
+		if l, err = at(ctx, j, container); !errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+	}
+	if err != nil {
 		return nil, err
 	}
-	l.name, l.whole, l.open = "file/"+l.file, j.Complete(), s.openFile(l.file)
 	l.x = s.logs.get(l.name)
 	return l, nil
+}
+
+func (s *Server) runnerLog(ctx context.Context, j *prow.Job, container string) (*runLog, error) {
+	if s.Runner == nil {
+		return nil, fs.ErrNotExist
+	}
+	open := func(ctx context.Context, offset int64) (io.ReadCloser, error) {
+		return s.Runner.Logs(ctx, j.Name, container, offset, false)
+	}
+	f, err := open(ctx, 0)
+	if err != nil {
+		return nil, err
+	}
+	return &runLog{name: "run/" + j.Name + "/" + container, open: open}, f.Close()
+}
+
+func (s *Server) artifactLog(_ context.Context, j *prow.Job, container string) (*runLog, error) {
+	name := logFile(j, container)
+	if _, err := fs.Stat(s.Artifacts, name); err != nil {
+		return nil, err
+	}
+	return &runLog{name: "file/" + name, whole: j.Complete(), open: s.openFile(name)}, nil
 }
 
 // logFile is where the log of a container is kept.
@@ -118,13 +133,18 @@ type linesView struct {
 func (v linesView) head() head { return head{} }
 
 // HTML returns the lines as the page shows them.
-func (v linesView) HTML() template.HTML { return paintLines(v.Lines) }
+func (v linesView) HTML() template.HTML { return paintLines(v.Lines, true) }
 
-func paintLines(lines []logLine) template.HTML {
+// paintLines paints lines, with ids unless the same lines have theirs elsewhere on the page.
+func paintLines(lines []logLine, ids bool) template.HTML {
 	var b []byte
 	for _, l := range lines {
 		n := strconv.Itoa(l.Number)
-		b = append(b, `<div class="l" id="L`+n+`"><a href="#L`+n+`" aria-label="Line `+n+`">`+n+`</a><span>`...)
+		name := ""
+		if ids {
+			name = ` id="L` + n + `"`
+		}
+		b = append(b, `<div class="l"`+name+`><a href="#L`+n+`" aria-label="Line `+n+`">`+n+`</a><span>`...)
 		b = append(b, paint(l.Text)...)
 		if l.Cut > 0 {
 			b = append(b, `<em> … `+sizeText(l.Cut)+` more in this line, see the raw log</em>`...)
@@ -412,12 +432,12 @@ func (s *Server) pump(ctx context.Context, out *stream, f io.Reader, number int)
 				continue
 			}
 			if len(held) > 0 {
-				_ = out.send("lines", string(paintLines(held[max(0, len(held)-followLines):])))
+				_ = out.send("lines", string(paintLines(held[max(0, len(held)-followLines):], true)))
 			}
 			return
 		case <-tick.C:
 			if quiet++; len(held) > 0 {
-				if out.send("lines", string(paintLines(held[max(0, len(held)-followLines):]))) != nil {
+				if out.send("lines", string(paintLines(held[max(0, len(held)-followLines):], true))) != nil {
 					return
 				}
 				held, quiet = held[:0], 0

@@ -26,7 +26,7 @@ const defaultErrors = `timed out|ERROR:|(FAIL|Failure \[)\b|panic\b|^E\d{4} \d\d
 // errorHints are texts one of which is in every line that defaultErrors match.
 func errorHints() [][]byte {
 	var out [][]byte
-	for _, h := range []string{"timed out", "ERROR:", "FAIL", "Failure [", "panic", "rror: ", "atal: ", "*** [", "Traceback ", "\nE0", "\nE1"} {
+	for _, h := range []string{"timed out", "ERROR:", "FAIL", "Failure [", "panic", "rror", "atal", "*** [", "Traceback ", "\nE0", "\nE1"} {
 		out = append(out, []byte(h))
 	}
 	return out
@@ -49,7 +49,17 @@ func errorMatcher(cfg *config.Config) matcher {
 		}
 		return len(b) > 2 && b[0] == 'E'
 	}
-	return matcher{may, func(line []byte) bool { return may(line) && re.Match(line) }}
+	return matcher{may, func(line []byte) bool { return may(line) && re.Match(uncoloured(line)) }}
+}
+
+// colours matches the sequences that give a terminal its colours.
+var colours = regexp.MustCompile(`\x1b\[[0-9;:]*m`)
+
+func uncoloured(line []byte) []byte {
+	if bytes.IndexByte(line, 0x1b) < 0 {
+		return line
+	}
+	return colours.ReplaceAll(line, nil)
 }
 
 func configuredErrors(cfg *config.Config) []string {

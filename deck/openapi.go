@@ -103,7 +103,7 @@ func (d *describer) ref(t reflect.Type) obj {
 	if name == "" {
 		return d.of(t)
 	}
-	name = strings.TrimSuffix(capital(name), "View")
+	name = strings.Replace(capital(name), "View", "Page", 1)
 	if _, ok := d.schemas[name]; !ok {
 		d.schemas[name] = obj{} // ends recursion
 		d.schemas[name] = d.of(t)

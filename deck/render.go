@@ -127,7 +127,7 @@ func funcs() template.FuncMap {
 		"title":    capital,
 		"percent":  func(f float64) string { return strconv.Itoa(int(f*100+0.5)) + " %" },
 		"arg":      func(kv ...any) map[string]any { return pairs(kv) },
-		"indent":   func(n int) string { return strings.Repeat("  ", n) },
+		"verb":     verbWord,
 	}
 }
 
@@ -172,16 +172,25 @@ func length(d time.Duration) string {
 	switch {
 	case d < 0:
 		return ""
+	case d < 100*time.Millisecond && d > 0:
+		return strconv.FormatInt(max(1, d.Milliseconds()), 10) + " ms"
 	case d < time.Second:
 		return strconv.FormatFloat(d.Seconds(), 'f', 1, 64) + " s"
 	case d < time.Minute:
 		return strconv.Itoa(int(d.Seconds())) + " s"
 	case d < time.Hour:
-		return fmt.Sprintf("%d min %d s", int(d.Minutes()), int(d.Seconds())%60)
+		return two(int(d.Minutes()), "min", int(d.Seconds())%60, "s")
 	case d < 48*time.Hour:
-		return fmt.Sprintf("%d h %d min", int(d.Hours()), int(d.Minutes())%60)
+		return two(int(d.Hours()), "h", int(d.Minutes())%60, "min")
 	}
 	return fmt.Sprintf("%d days", int(d.Hours()/24))
+}
+
+func two(n int, unit string, rest int, smaller string) string {
+	if rest == 0 {
+		return fmt.Sprintf("%d %s", n, unit)
+	}
+	return fmt.Sprintf("%d %s %d %s", n, unit, rest, smaller)
 }
 
 func short(sha string) string {
@@ -238,7 +247,7 @@ func checkWord(s prow.CheckState) string {
 func icon(word string) template.HTML {
 	switch word {
 	case "passed", "failed", "running", "aborted", "error", "waiting", "skipped", "flaky":
-		return template.HTML(`<svg class="i i-` + word + `" aria-hidden="true"><use href="#` + word + `"/></svg>`)
+		return template.HTML(`<svg class="i i-` + word + `" aria-hidden="true"><use href="#i-` + word + `"/></svg>`)
 	}
 	return ""
 }

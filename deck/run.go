@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"html/template"
 	"io/fs"
 	"net/http"
 	"net/url"
@@ -66,8 +67,15 @@ type link struct {
 	URL  string `json:"url"`
 }
 
-// HTML returns the lines as the page shows them, without links of their own.
-func (e *firstError) HTML() any { return paintLines(e.Lines) }
+// HTML returns the lines as the page shows them, with the error marked.
+func (e *firstError) HTML() any {
+	at := slices.IndexFunc(e.Lines, func(l logLine) bool { return l.Number == e.Line })
+	if at < 0 {
+		return paintLines(e.Lines, false)
+	}
+	hit := strings.Replace(string(paintLines(e.Lines[at:at+1], false)), `class="l"`, `class="l err"`, 1)
+	return paintLines(e.Lines[:at], false) + template.HTML(hit) + paintLines(e.Lines[at+1:], false)
+}
 
 // YAML returns the job as a resource.
 func (v runView) YAML() (string, error) {

@@ -163,10 +163,17 @@ func testsState(tests []prow.Test) string {
 }
 
 // Verb says in words what tide does.
-func (v poolView) Verb() string { return verbWord(v.Pool.Move.Do) }
+func (v poolView) Verb() string { return doing(v.Pool.Move.Do, len(v.Pool.Batch)) }
 
 // Verb says in words what tide does.
-func (l poolLine) Verb() string { return verbWord(l.Do) }
+func (l poolLine) Verb() string { return doing(l.Do, l.Batch) }
+
+func doing(do prow.Verb, batch int) string {
+	if do == prow.Wait && batch > 0 {
+		do = prow.TriggerBatch
+	}
+	return verbWord(do)
+}
 
 func verbWord(do prow.Verb) string {
 	switch do {

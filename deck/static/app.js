@@ -38,7 +38,7 @@ function morph(a, b) {
   while (old) { const next = old.nextSibling; old.remove(); old = next; }
 }
 
-let etag = '', looking = false, again = false, last = 0;
+let skew = 0, etag = '', looking = false, again = false, last = 0;
 async function look() {
   if (looking) { again = true; return; }
   looking = true; again = false;
@@ -78,6 +78,7 @@ if (topic) {
   const open = () => {
     const es = new EventSource('/api/v1/events?on=' + encodeURIComponent(topic));
     es.addEventListener('change', soon);
+    es.addEventListener('time', e => { skew = Date.parse(e.data) - Date.now(); tick(); });
     es.onopen = () => { connected(true); soon(); };
     es.onerror = () => {
       connected(false);
@@ -105,8 +106,9 @@ function ago(s) {
   return '';
 }
 function set(el, text) { if (text && el.textContent !== text) el.textContent = text; }
+// skew is how far the server's clock is ahead of this one.
 function tick() {
-  const now = Date.now();
+  const now = Date.now() + skew;
   for (const t of $$('time')) set(t, ago((now - Date.parse(t.dateTime)) / 1000));
   for (const t of $$('[data-since]')) set(t, length(Math.max(0, (now - Date.parse(t.dataset.since)) / 1000)));
 }
@@ -114,7 +116,7 @@ setInterval(tick, 1000);
 
 // --- Keys ----------------------------------------------------------------
 
-let chord = '';
+let chord = '', slash = false;
 function move(by) {
   const rows = $$('.row').filter(r => r.offsetParent !== null);
   if (!rows.length) return;
@@ -128,14 +130,14 @@ function move(by) {
 }
 document.addEventListener('keydown', e => {
   if (e.key === 'Escape' && e.target.matches('input')) { e.target.blur(); return; }
-  if (e.ctrlKey || e.metaKey || e.altKey || e.target.closest('input,select,textarea,dialog')) return;
+  if (e.ctrlKey || e.metaKey || e.altKey || e.target.closest('input,select,textarea,dialog[open]')) return;
   const k = chord + e.key;
   chord = '';
   const go = { gh: '/', gj: '/jobs', gq: '/tide', gd: '/deliveries', gs: '/system' }[k];
   if (go) { location.href = go; return; }
   switch (k) {
     case 'g': chord = 'g'; setTimeout(() => { chord = ''; }, 1200); return;
-    case '/': ($('#logsearch') || $('#search')).focus(); break;
+    case '/': slash = true; break;
     case 'j': move(1); break;
     case 'k': move(-1); break;
     case '?': $('#help').showModal(); break;
@@ -145,6 +147,11 @@ document.addEventListener('keydown', e => {
     default: return;
   }
   e.preventDefault();
+});
+// The search box takes the focus when the key is let go, or the stroke would end in it.
+document.addEventListener('keyup', () => {
+  if (slash) ($('#logsearch') || $('#search')).focus();
+  slash = false;
 });
 $('#keys').addEventListener('click', () => $('#help').showModal());
 
@@ -206,7 +213,7 @@ class Viewer {
   async once(f) {
     if (this.busy) return;
     this.busy = true;
-    try { await f(); connected(true); } catch (e) { connected(false); } finally { this.busy = false; }
+    try { await f(); connected(true); requestAnimationFrame(() => this.scrolled()); } catch (e) { connected(false); } finally { this.busy = false; }
   }
   scrolled() {
     const b = this.box, below = b.scrollHeight - b.scrollTop - b.clientHeight;
