@@ -33,6 +33,7 @@ func (d *Deck) rerunAuth(at spot) {
 		at.at("rerun_auth_configs").hinted("goes not together with default_rerun_auth_configs", "keep the latter")
 		return
 	}
+	d.DefaultRerunAuthConfigs = slices.Clone(d.DefaultRerunAuthConfigs)
 	for _, k := range generalFirst(d.RerunAuthConfigs) {
 		c := d.RerunAuthConfigs[k]
 		checkRerunAuth(at.at("rerun_auth_configs", k), &c)
@@ -112,7 +113,7 @@ func (s *Spyglass) viewers(at spot) {
 		}
 		return 0
 	})
-	s.Lenses = append(s.Lenses, out...)
+	s.Lenses = slices.Concat(s.Lenses, out)
 }
 
 func checkPatterns(at spot, list []string) {

@@ -138,10 +138,10 @@ func (in *inputs) named(name string) *source {
 func (l *loader) gather(ctx context.Context, rep *report) (*inputs, error) {
 	in := &inputs{}
 	main := func(name string, as func() any) *source {
-		return &source{name: name, codec: l.codec, as: as, zipped: true, fresh: true}
+		return &source{name: name, codec: l.codec, as: as, zipped: true}
 	}
 	plugins := func(name string) *source {
-		return &source{name: name, codec: l.codec, as: func() any { return new(pluginFile) }, fresh: true}
+		return &source{name: name, codec: l.codec, as: func() any { return new(pluginFile) }}
 	}
 	if l.paths.Config != "" {
 		in.main = main(l.paths.Config, func() any { return new(mainFile) })
@@ -154,6 +154,9 @@ func (l *loader) gather(ctx context.Context, rep *report) (*inputs, error) {
 	}
 	for _, name := range shards(l.paths.Supplemental, l.paths.SupplementalSuffix, rep) {
 		in.extra = append(in.extra, main(name, func() any { return new(shardFile) }))
+	}
+	if in.main != nil {
+		in.main.fresh = len(in.extra) > 0 // shards are merged into its maps
 	}
 	for _, name := range shards(l.paths.SupplementalPlugins, l.paths.SupplementalPluginSuffix, rep) {
 		in.pluginExtra = append(in.pluginExtra, plugins(name))
