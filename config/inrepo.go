@@ -17,6 +17,9 @@ const (
 	InRepoDir  = ".prow"
 )
 
+// maxInRepoFiles bounds what one repository may make Prow read.
+const maxInRepoFiles = 2000
+
 // InRepoEnabled reports whether r may bring its own jobs.
 func (c *Config) InRepoEnabled(r prow.Repo) bool {
 	on, _ := byRepo(c.InRepoConfig.Enabled, r)
@@ -54,6 +57,9 @@ func (c *Config) InRepo(fsys fs.FS, r prow.Repo) (*RepoJobs, error) {
 	if !c.InRepoEnabled(r) {
 		return out, nil
 	}
+	if c.codec.plans == nil {
+		c = &Config{JobConfig: c.JobConfig, ProwConfig: c.ProwConfig, Plugins: c.Plugins, shared: c.shared, codec: newCodec()}
+	}
 	rep := &report{}
 	in := &inputs{jobs: c.inRepoSources(fsys, rep)}
 	for _, s := range in.jobs {
@@ -71,14 +77,18 @@ func (c *Config) InRepo(fsys fs.FS, r prow.Repo) (*RepoJobs, error) {
 
 // finishInRepo finishes the jobs of r's files and checks them beside its static ones.
 func (c *Config) finishInRepo(in *inputs, r prow.Repo, rep *report) *JobConfig {
-	s := *c.shared
+	s := shared{namespace: c.PodNamespace}
+	if c.shared != nil {
+		s = *c.shared
+	}
 	s.presets = slices.Clone(s.presets)
 	for _, f := range in.jobs {
 		s.presets = append(s.presets, f.value.(*inRepoFile).Presets...)
 	}
+	res := c.res.below()
 	own := &JobConfig{PresubmitsStatic: map[string][]Presubmit{}, PostsubmitsStatic: map[string][]Postsubmit{}}
 	for _, file := range in.jobs {
-		f := &finisher{shared: &s, rep: rep, file: file.name, res: c.res}
+		f := &finisher{shared: &s, rep: rep, file: file.name, res: res}
 		v := file.value.(*inRepoFile)
 		own.join(&JobConfig{
 			PresubmitsStatic:  map[string][]Presubmit{r.String(): f.presubmits([]any{"presubmits"}, r.String(), v.Presubmits)},
@@ -123,6 +133,11 @@ func (c *Config) inRepoSources(fsys fs.FS, rep *report) []*source {
 		}
 		names = w.files
 	}
+	if len(names) > maxInRepoFiles {
+		rep.add(Problem{Position: Position{File: InRepoDir}, Text: fmt.Sprintf("holds %d files; want at most %d", len(names), maxInRepoFiles)})
+		return nil
+	}
+	total := 0
 	var out []*source
 	for _, name := range names {
 		s := &source{name: path.Clean(name), fsys: fsys, codec: c.codec, as: func() any { return new(inRepoFile) }}
@@ -130,6 +145,10 @@ func (c *Config) inRepoSources(fsys fs.FS, rep *report) []*source {
 			continue
 		}
 		s.parse(nil)
+		if total += len(s.data); total > maxFile {
+			rep.add(Problem{Position: Position{File: InRepoDir}, Text: fmt.Sprintf("holds more than %d MB", maxFile>>20)})
+			return nil
+		}
 		out = append(out, s)
 	}
 	return out

@@ -50,7 +50,11 @@ func (c *Config) Periodic(name string) *Periodic {
 
 // Decoration returns what the default entries say for a job of r on the cluster.
 func (c *Config) Decoration(r prow.Repo, cluster string) *prow.DecorationConfig {
-	return c.shared.decoration(r.String(), cluster)
+	s := c.shared
+	if s == nil {
+		s = &shared{decorations: c.Plank.decorations()}
+	}
+	return s.decoration(r.String(), cluster)
 }
 
 // JobURL returns where a person looks at j: below the prefix for its repository

@@ -14,7 +14,10 @@ import (
 // MergeMethods maps repositories and branches to merge methods, in the four
 // shapes that merge_method accepts: by organisation, "org/repo",
 // "org/repo@branch", and nested as org, repository, branch.
-type MergeMethods struct{ entries map[string]methods }
+type MergeMethods struct {
+	entries map[string]methods
+	res     regexps
+}
 
 // methods is one value of merge_method at any level: a word, or words below.
 type methods struct {
@@ -60,7 +63,7 @@ func (m MergeMethods) For(r prow.Repo, branch string) prow.MergeMethod {
 		nested = org.below["*"]
 	}
 	for _, pattern := range keysOf(nested.below) {
-		if re, err := compileOnce(pattern); err == nil && re.MatchString(branch) {
+		if re, err := m.res.get(pattern); err == nil && re.MatchString(branch) {
 			return nested.below[pattern].word
 		}
 	}

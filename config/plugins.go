@@ -79,6 +79,11 @@ func (p *Plugins) ExternalFor(r prow.Repo, event string) []ExternalPlugin {
 	return out
 }
 
+// Wrong makes a problem of what a plugin says of its section.
+func (p *Plugins) Wrong(key string, err error) Problem {
+	return Problem{Position: p.Where[key], Path: key, Text: err.Error()}
+}
+
 // Listed reports whether list names r or its owner.
 func Listed(list []string, r prow.Repo) bool {
 	return slices.Contains(list, r.String()) || slices.Contains(list, r.Owner)

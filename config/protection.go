@@ -12,7 +12,7 @@ import (
 // of presubmits added; nil means that the branch is left alone.
 func (c *Config) Protection(r prow.Repo, branch string, presubmits []Presubmit) (*Policy, error) {
 	bp := &c.BranchProtection
-	p, err := bp.of(r, branch)
+	p, err := bp.of(r, branch, c.res)
 	if err != nil {
 		return nil, err
 	}
@@ -56,7 +56,7 @@ func (c *Config) withPresubmits(p *Policy, branch string, presubmits []Presubmit
 // of merges the levels for a branch. A branch that is configured by name has to
 // end up protected, unprotected or unmanaged. nil: include and exclude leave the
 // branch out.
-func (bp *BranchProtection) of(r prow.Repo, branch string) (*Policy, error) {
+func (bp *BranchProtection) of(r prow.Repo, branch string, res regexps) (*Policy, error) {
 	p := bp.Policy
 	org, ok := bp.Orgs[r.Owner]
 	if ok {
@@ -76,17 +76,17 @@ func (bp *BranchProtection) of(r prow.Repo, branch string) (*Policy, error) {
 	if len(p.Include) > 0 && len(p.Exclude) > 0 {
 		return nil, errors.New("include and exclude do not go together; keep one of the two")
 	}
-	if !named && !p.covers(branch) {
+	if !named && !p.covers(branch, res) {
 		return nil, nil
 	}
 	return &p, nil
 }
 
 // covers reports whether a branch without a policy of its own is one of p's.
-func (p *Policy) covers(branch string) bool {
+func (p *Policy) covers(branch string, res regexps) bool {
 	match := func(list []string) bool {
 		return slices.ContainsFunc(list, func(text string) bool {
-			re, err := compileOnce(text)
+			re, err := res.get(text)
 			return err == nil && re.MatchString(branch)
 		})
 	}
@@ -99,7 +99,7 @@ func (p *Policy) covers(branch string) bool {
 // requiresManual reports whether the protection of the branch counts jobs that
 // only run when asked for.
 func (c *Config) requiresManual(r prow.Repo, branch string) bool {
-	p, err := c.BranchProtection.of(r, branch)
+	p, err := c.BranchProtection.of(r, branch, c.res)
 	return err == nil && p != nil && isTrue(p.RequireManuallyTriggeredJobs)
 }
 

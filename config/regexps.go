@@ -6,18 +6,28 @@ import (
 	"sync"
 )
 
-// regexps compiles each expression once; many jobs share one.
-type regexps struct{ known *sync.Map }
+// regexps compiles each expression once; many jobs share one. Its zero value
+// remembers nothing.
+type regexps struct{ known, above *sync.Map }
 
-func newRegexps() regexps { return regexps{&sync.Map{}} }
+func newRegexps() regexps { return regexps{known: &sync.Map{}} }
+
+// below returns regexps that know what r knows, and keep for themselves what they
+// learn: what a repository says must not stay for as long as the configuration.
+func (r regexps) below() regexps { return regexps{&sync.Map{}, r.known} }
 
 // get compiles text.
 func (r regexps) get(text string) (*regexp.Regexp, error) {
-	if re, ok := r.known.Load(text); ok {
-		return re.(*regexp.Regexp), nil
+	for _, m := range []*sync.Map{r.known, r.above} {
+		if m == nil {
+			continue
+		}
+		if re, ok := m.Load(text); ok {
+			return re.(*regexp.Regexp), nil
+		}
 	}
 	re, err := regexp.Compile(text)
-	if err == nil {
+	if err == nil && r.known != nil {
 		r.known.Store(text, re)
 	}
 	return re, err
@@ -103,6 +113,3 @@ func hasWord(rest, name string) bool {
 		from = i + 1
 	}
 }
-
-// compileOnce compiles an expression that the load has found good.
-func compileOnce(text string) (*regexp.Regexp, error) { return regexp.Compile(text) }

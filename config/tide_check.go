@@ -32,6 +32,7 @@ func (t *Tide) complete(at spot, res regexps) {
 		t.Queries[i].check(at.at("queries", i))
 	}
 	t.Queries = mergeQueries(t.Queries)
+	t.MergeMethods.res = res
 	t.MergeMethods.check(at.at("merge_method"), res)
 	t.templates(at.at("merge_commit_template"))
 	t.addresses(at)
