@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"net/http"
-	"net/url"
 
 	prow "github.com/prow-ci/prow"
 )
@@ -107,5 +106,3 @@ func (f *Forge) React(ctx context.Context, r prow.Repo, comment int64, reaction 
 	}
 	return err
 }
-
-func query(key, value string) string { return "?" + key + "=" + url.QueryEscape(value) }

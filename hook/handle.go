@@ -97,18 +97,18 @@ func (w *Worker) handleOnce(ctx context.Context, d *prow.Delivery) error {
 		return prow.Final(err)
 	}
 	said := read(events)
+	var all sync.WaitGroup
 	if d.Tries == 0 {
 		for _, e := range events {
 			if w.Seen != nil {
 				w.Seen(e)
 			}
 		}
-		w.noteEvents(ctx, d, events, said)
+		all.Go(func() { w.noteEvents(ctx, d, events, said) })
 	}
 	handlers := w.handlers(d, events, said)
 	results := make([]prow.Result, len(handlers))
 	errs := make([]error, len(handlers))
-	var all sync.WaitGroup
 	for i, h := range handlers {
 		if i := slices.IndexFunc(d.Results, func(r prow.Result) bool { return r.Plugin == h.name && r.Done }); i >= 0 {
 			results[i] = d.Results[i]

@@ -117,7 +117,10 @@ func changeVerb(action, label, what string) string {
 	case "converted_to_draft":
 		return "made the " + what + " a draft"
 	}
-	return strings.ReplaceAll(action, "_", " ") + " the " + what
+	if strings.Contains(action, "_") { // a word of GitHub's that we do not put into ours
+		return "changed the " + what + ": " + strings.ReplaceAll(action, "_", " ")
+	}
+	return action + " the " + what
 }
 
 // firstLine is the first line of s that says something, cut to a length that
