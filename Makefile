@@ -31,7 +31,7 @@ acceptance: build ## what nobody here wrote: gh, octokit, GitHub's own schemas, 
 	scripts/acceptance
 
 chaos: build ## webhooks doubled and shuffled, a failing forge, kill -9 a hundred times
-	$(GO) test -tags chaos -count=1 -timeout 20m -run TestChaos ./e2e $(ARGS)
+	$(GO) test -tags chaos -count=1 -timeout 20m -run TestChaos ./e2e -v $(if $(ARGS),-args $(ARGS))
 
 bench: build ## the figures of docs/benchmarks.md, on this machine
 	scripts/bench

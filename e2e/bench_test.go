@@ -32,8 +32,6 @@ import (
 // figure is one row of docs/benchmarks.md.
 type figure struct{ what, got, aim, yardstick string }
 
-const hmacSecret = "bench-secret"
-
 // TestBench measures what docs/benchmarks.md shows, and prints its rows. It fails
 // only if something does not work, never because it is slow.
 func TestBench(t *testing.T) {
@@ -113,13 +111,6 @@ func median(t *testing.T, n int, do func()) time.Duration {
 	}
 	slices.Sort(all)
 	return all[n/2]
-}
-
-func must0(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
 }
 
 func ratio(a, b time.Duration) string { return fmt.Sprintf("%.1f×", float64(a)/float64(b)) }

@@ -170,3 +170,12 @@ func run(ctx context.Context, dir, name string, args ...string) (string, error) 
 	out, err := cmd.CombinedOutput()
 	return string(out), err
 }
+
+const hmacSecret = "a secret of the tests"
+
+func must0(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}

@@ -122,7 +122,13 @@ func (f *Forge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	switch {
 	case isAPI:
-		r2 := r.Clone(r.Context())
+		ctx := r.Context()
+		if r.Method != http.MethodGet && r.Method != http.MethodHead {
+			// Who hangs up does not take back what was asked for: half a merge
+			// would be worse.
+			ctx = context.WithoutCancel(ctx)
+		}
+		r2 := r.Clone(ctx)
 		r2.URL.Path = rest
 		r2.URL.RawPath = strings.TrimPrefix(r.URL.RawPath, "/api/v3")
 		if rest == "/api/graphql" {
