@@ -111,7 +111,7 @@ func TestMayStart(t *testing.T) {
 		{"a queue without end", slot{id: "x", at: 9, name: "n", queue: "q"}, []slot{taken(1, "m", "q")}, config.Plank{JobQueueCapacities: map[string]int{"q": -1}}, true, ""},
 		{"a queue nobody knows", slot{id: "x", at: 9, name: "n", queue: "q"}, nil, config.Plank{}, false, "job_queue_capacities"},
 	} {
-		ok, why, err := mayStart(c.s, c.open, &c.plank)
+		ok, why, err := mayStart(c.s, slices.Values(c.open), &c.plank)
 		if ok != c.ok || err == nil && ok == (why != "") || (err == nil) != (c.err == "") || err != nil && !strings.Contains(err.Error(), c.err) {
 			t.Errorf("%s: mayStart = %v, %q, %v", c.name, ok, why, err)
 		}

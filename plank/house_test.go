@@ -76,10 +76,11 @@ func build(t testing.TB, change ...func(*config.Plank)) *house {
 // open opens the store and the runner, as a new process does.
 func (h *house) open() {
 	h.t.Helper()
-	var err error
-	if h.db, err = sqlite.Open(h.t.Context(), filepath.Join(h.dir, "prow.db")); err != nil {
+	db, err := sqlite.Open(h.t.Context(), filepath.Join(h.dir, "prow.db"))
+	if err != nil {
 		h.t.Fatal(err)
 	}
+	h.db = db
 	h.runner, err = local.New(local.Options{
 		Dir: filepath.Join(h.dir, "runs"), Engine: local.Process, HostPaths: []string{h.shared()},
 		Self: []string{"env", "GORACE=atexit_sleep_ms=0", os.Args[0], "supervise", filepath.Join(h.dir, "artifacts")},

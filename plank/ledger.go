@@ -2,6 +2,7 @@ package plank
 
 import (
 	"fmt"
+	"iter"
 	"slices"
 	"sync"
 
@@ -16,6 +17,7 @@ type slot struct {
 	name  string
 	limit int // the job's own max_concurrency
 	queue string
+	key   string // of a presubmit: the change it is about
 	// taken: it runs, or is about to. An aborted job holds its place until
 	// nothing of it runs any more.
 	taken bool
@@ -25,9 +27,9 @@ type slot struct {
 // mayStart decides whether s may start beside the others that are not complete,
 // and says why not. Jobs of one name, and of one queue, start in the order of
 // their creation.
-func mayStart(s slot, open []slot, p *config.Plank) (ok bool, why string, err error) {
+func mayStart(s slot, open iter.Seq[slot], p *config.Plank) (ok bool, why string, err error) {
 	var all, name, queue int
-	for _, o := range open {
+	for o := range open {
 		if o.id == s.id {
 			continue
 		}
@@ -69,7 +71,8 @@ type ledger struct {
 	mu      sync.Mutex
 	open    map[string]*slot
 	next    int64
-	waiting int // slots that wait
+	waiting int            // slots that wait
+	keys    map[string]int // slots by key
 }
 
 // limited reports whether any limit applies to s.
@@ -103,8 +106,31 @@ func (l *ledger) note(j *prow.Job) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	s := l.slot(j.Name)
+	if s.name == "" && j.Spec.Type == prow.Presubmit {
+		s.key = changeKey(j)
+		l.count(s.key, 1)
+	}
 	s.name, s.limit, s.queue = j.Spec.Job, j.Spec.MaxConcurrency, j.Spec.JobQueueName
 	s.taken = s.taken || j.Status.State == prow.Pending || j.Status.PendingTime != nil
+}
+
+// count notes that there is one more, or less, of a key; mu is held.
+func (l *ledger) count(key string, n int) {
+	if l.keys == nil {
+		l.keys = map[string]int{}
+	}
+	if l.keys[key] += n; l.keys[key] == 0 {
+		delete(l.keys, key)
+	}
+}
+
+// twin reports whether there may be another job about the same change as id. Of
+// two, at least the one that is noted second is told so.
+func (l *ledger) twin(id string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s := l.open[id]
+	return s != nil && s.key != "" && l.keys[s.key] > 1
 }
 
 // take gives id a place to run, if the limits allow it.
@@ -116,7 +142,7 @@ func (l *ledger) take(id string, p *config.Plank) (ok bool, why string, err erro
 		return true, "", nil
 	}
 	if limited(s, p) {
-		ok, why, err = mayStart(*s, l.values(), p)
+		ok, why, err = mayStart(*s, l.all, p)
 		if !ok || err != nil {
 			l.wait(s, true)
 			return false, why, err
@@ -146,12 +172,15 @@ func (l *ledger) drop(id string, p *config.Plank) []string {
 	defer l.mu.Unlock()
 	if s := l.open[id]; s != nil {
 		l.wait(s, false)
+		if s.key != "" {
+			l.count(s.key, -1)
+		}
 		delete(l.open, id)
 	}
 	if l.waiting == 0 {
 		return nil
 	}
-	return startable(l.values(), p)
+	return startable(slices.Collect(l.all), p)
 }
 
 // hold marks id as running, whatever the limits say: it does.
@@ -163,12 +192,13 @@ func (l *ledger) hold(id string) {
 	l.wait(s, false)
 }
 
-func (l *ledger) values() []slot {
-	out := make([]slot, 0, len(l.open))
+// all yields the slots; mu is held.
+func (l *ledger) all(yield func(slot) bool) {
 	for _, s := range l.open {
-		out = append(out, *s)
+		if !yield(*s) {
+			return
+		}
 	}
-	return out
 }
 
 // startable returns the ids of those that were refused and may start now, oldest

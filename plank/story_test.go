@@ -18,6 +18,10 @@ func TestAJobRunsToItsEnd(t *testing.T) {
 	h.start()
 	h.job("good", "echo hello", presubmit(5))
 	h.job("bad", "exit 3", presubmit(6))
+	h.job("to be scheduled", "true", func(j *prow.Job) { j.Status.State = prow.Scheduling })
+	if j := h.complete("to be scheduled"); j.Status.State != prow.Success {
+		t.Errorf("to be scheduled = %+v", j.Status)
+	}
 	good, bad := h.complete("good"), h.complete("bad")
 	if good.Status.State != prow.Success || good.Status.Description == "" || good.Status.PendingTime == nil || good.Status.PodName != "good" {
 		t.Errorf("good = %+v", good.Status)

@@ -99,11 +99,15 @@ func sentence(s string) string { return strings.TrimRight(s, ". \n") + "." }
 // abortOlder aborts what j supersedes. superseded says that j itself is the
 // older one, and was aborted.
 func (w *Worker) abortOlder(ctx context.Context, j *prow.Job) (superseded bool, err error) {
-	if j.Spec.Type != prow.Presubmit {
+	if !w.ledger.twin(j.Name) {
 		return false, nil
 	}
 	no := false
-	same, err := w.Jobs.List(ctx, prow.JobFilter{Complete: &no, Job: j.Spec.Job, Types: []prow.Type{prow.Presubmit}})
+	f := prow.JobFilter{Complete: &no, Job: j.Spec.Job, Types: []prow.Type{prow.Presubmit}}
+	if p := j.Pull(); p != nil {
+		f.Repo, f.Pull = j.Spec.Refs.RepoID(), p.Number
+	}
+	same, err := w.Jobs.List(ctx, f)
 	if err != nil {
 		return false, err
 	}

@@ -127,6 +127,7 @@ func (w *Worker) everything(ctx context.Context) []string {
 		w.Log.Warn("cannot list, tried again later", "loop", "plank", "err", err)
 	}
 	for _, j := range jobs {
+		w.ledger.seen(j.Name)
 		ids = append(ids, j.Name)
 	}
 	for _, r := range runs {
@@ -158,6 +159,8 @@ func (w *Worker) Reconcile(ctx context.Context, id string) (again time.Duration,
 	}
 	w.ledger.note(j)
 	switch j.Status.State {
+	case "", prow.Scheduling:
+		return 0, w.scheduled(ctx, j)
 	case prow.Triggered:
 		return w.triggered(ctx, j)
 	case prow.Pending:
@@ -165,7 +168,13 @@ func (w *Worker) Reconcile(ctx context.Context, id string) (again time.Duration,
 	case prow.Aborted:
 		return w.aborted(ctx, j)
 	}
-	return 0, nil // scheduling is another worker's
+	return 0, nil
+}
+
+// scheduled leaves a job on the cluster it names: to the Runner all are one.
+func (w *Worker) scheduled(ctx context.Context, j *prow.Job) error {
+	_, err := w.update(ctx, j, func(j *prow.Job) error { return j.Advance(prow.Triggered, w.Now(), "Waiting to be started.") })
+	return err
 }
 
 // done gives back the place of a job that is complete, not ours, or gone.

@@ -10,12 +10,15 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+	"time"
 
 	_ "modernc.org/sqlite" // the driver
 )
 
-// readers is how many reads run side by side.
-const readers = 4
+const (
+	readers  = 4  // reads that run side by side
+	maxTries = 40 // for the lock: two seconds
+)
 
 // DB is an open file. Its fields implement the ports of their names.
 type DB struct {
@@ -37,13 +40,13 @@ func Open(ctx context.Context, path string) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	lock, err := acquire(path + ".lock")
+	lock, err := acquire(ctx, path+".lock")
 	if err != nil {
 		return nil, err
 	}
 	db, err := open(ctx, path)
 	if err != nil {
-		_ = lock.Close()
+		_ = release(lock)
 		return nil, fmt.Errorf("open %s: %w", path, explain(err))
 	}
 	db.lock = lock
@@ -80,7 +83,7 @@ func (db *DB) Close() error {
 	err := db.write.close()
 	db.Jobs.hub.close()
 	db.Inbox.hub.close()
-	return errors.Join(err, db.read.Close(), db.lock.Close())
+	return errors.Join(err, db.read.Close(), release(db.lock))
 }
 
 // dsn names the file for the driver, whatever characters its path has.
@@ -89,8 +92,9 @@ func dsn(path string, pragmas ...string) string {
 	return (&url.URL{Scheme: "file", Path: path, RawQuery: q.Encode()}).String()
 }
 
-// acquire takes the lock that keeps a second process out of the file.
-func acquire(path string) (*os.File, error) {
+// acquire takes the lock that keeps a second process out of the file. A process
+// that is just ending gets a moment to let go of it.
+func acquire(ctx context.Context, path string) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -98,9 +102,22 @@ func acquire(path string) (*os.File, error) {
 	case err != nil:
 		return nil, fmt.Errorf("%w: Prow must be able to write in this folder", err)
 	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		_ = f.Close()
-		return nil, fmt.Errorf("%s is in use by another process: stop it, or choose another folder", path)
+	for tries := 0; syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) != nil; tries++ {
+		select {
+		case <-time.After(50 * time.Millisecond):
+		case <-ctx.Done():
+			tries = maxTries
+		}
+		if tries >= maxTries {
+			_ = f.Close()
+			return nil, fmt.Errorf("%s is in use by another process: stop it, or choose another folder", path)
+		}
 	}
 	return f, nil
+}
+
+// release lets go of the lock at once, even if a child that has yet to become
+// another program still shares it.
+func release(lock *os.File) error {
+	return errors.Join(syscall.Flock(int(lock.Fd()), syscall.LOCK_UN), lock.Close())
 }

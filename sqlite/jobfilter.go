@@ -146,7 +146,6 @@ func terms(f prow.JobFilter) []term {
 	if strings.Contains(f.Job, "*") {
 		all = append(all, column1("job", "GLOB ?", []any{glob(f.Job)}, 0))
 	} else if f.Complete != nil && !*f.Complete && f.Job != "" {
-		// Plank asks this for each job it starts.
 		all = append(all, term{column: "job", test: "+jobs.job = ?", lead: "jobs.complete = 0 AND jobs.job = ?", from: "jobs INDEXED BY jobs_incomplete", args: []any{f.Job}, rank: 1})
 	} else {
 		equal("job", f.Job, 6)

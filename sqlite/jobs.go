@@ -30,8 +30,8 @@ func newJobs(ctx context.Context, w *writer, read *sql.DB) (*Jobs, error) {
 	s := &Jobs{w: w, read: read, hub: newHub()}
 	for query, to := range map[string]**sql.Stmt{
 		`SELECT jobs.version, json FROM jobs JOIN job_json USING (seq) WHERE id = ?`: &s.get,
-		// What is still to be done first, then the newest.
-		`SELECT id FROM jobs ORDER BY complete, seq DESC`: &s.existing,
+		// What is still to be done in its order, then what is done, newest first.
+		`SELECT id FROM jobs ORDER BY complete, iif(complete, -seq, seq)`: &s.existing,
 	} {
 		var err error
 		if *to, err = read.PrepareContext(ctx, query); err != nil {
