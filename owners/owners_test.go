@@ -2,6 +2,7 @@ package owners
 
 import (
 	"fmt"
+	"io/fs"
 	"maps"
 	"regexp"
 	"slices"
@@ -155,6 +156,21 @@ func TestBadAliases(t *testing.T) {
 		if len(o.Problems()) != 1 || fmt.Sprint(o.TopLevel()) != "[team]" {
 			t.Errorf("%.40q: approvers %v, problems %v", aliases, o.TopLevel(), o.Problems())
 		}
+	}
+}
+
+func TestLinks(t *testing.T) {
+	t.Parallel()
+	tree := fstest.MapFS{
+		"OWNERS": {Data: []byte("approvers: [root]")}, "a/OWNERS": {Data: []byte("nowhere"), Mode: fs.ModeSymlink},
+		"b/OWNERS/x": {}, "c/OWNERS": {Data: []byte("../OWNERS"), Mode: fs.ModeSymlink}, "c/x": {},
+	}
+	o, err := New(tree, []string{"OWNERS", "a/OWNERS", "b/OWNERS", "c/OWNERS", "OWNERS_ALIASES"}, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := fmt.Sprint(o.Layers(Approvers, "a/x"), o.Layers(Approvers, "b/x"), o.Dir(Approvers, "c/x"), len(o.Problems())); got != "[[root]] [[root]]c3" {
+		t.Errorf("%s: %v", got, o.Problems())
 	}
 }
 

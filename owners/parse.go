@@ -81,23 +81,32 @@ func (p *parser) problem(file, format string, args ...any) {
 	p.out.problems = append(p.out.problems, Problem{file, fmt.Sprintf(format, args...)})
 }
 
-// read returns the file's content, at most maxFile bytes and one.
-func (p *parser) read(file string) ([]byte, error) {
+// read returns the file's content, at most maxFile bytes and one. A link that
+// leads nowhere, or to something that is no file, is a problem, and ok is false.
+func (p *parser) read(file string) (text []byte, ok bool, err error) {
 	f, err := p.fsys.Open(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		p.problem(file, "it is a link that leads nowhere, so it grants nothing")
+		return nil, false, nil
+	}
 	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", file, err)
+		return nil, false, fmt.Errorf("read %s: %w", file, err)
 	}
 	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", file, err)
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+		p.problem(file, "it is not a regular file, so it grants nothing")
+		return nil, false, err
 	}
-	return b, nil
+	text, err = io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err != nil {
+		return nil, false, fmt.Errorf("read %s: %w", file, err)
+	}
+	return text, true, nil
 }
 
 func (p *parser) readFile(file string) error {
-	text, err := p.read(file)
-	if err != nil {
+	text, ok, err := p.read(file)
+	if err != nil || !ok {
 		return err
 	}
 	if path.Base(file) != p.out.options.OwnersFile {
@@ -204,8 +213,8 @@ func (p *parser) readAliases(paths []string) error {
 	if !slices.Contains(paths, file) {
 		return nil
 	}
-	text, err := p.read(file)
-	if err != nil {
+	text, ok, err := p.read(file)
+	if err != nil || !ok {
 		return err
 	}
 	aliases, err := parseAliases(text)

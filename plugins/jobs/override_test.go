@@ -67,3 +67,24 @@ func TestSkippable(t *testing.T) {
 		t.Errorf("skippable: %+v", got)
 	}
 }
+
+func TestGoOn(t *testing.T) {
+	t.Parallel()
+	runs := []prow.WorkflowRun{
+		{ID: 1, Status: "completed", Conclusion: "failure"}, {ID: 2, Status: "completed", Conclusion: "success"},
+		{ID: 3, Status: "completed", Conclusion: "action_required"}, {ID: 4, Status: "in_progress"}, {ID: 5, Status: "completed", Conclusion: "cancelled"},
+		{ID: 6, Status: "completed", Conclusion: "skipped"}, {ID: 7, Status: "action_required"},
+	}
+	for _, tt := range []struct {
+		waiting, failed bool
+		want            string
+	}{{true, false, "[3 7]"}, {false, true, "[1 5]"}, {true, true, "[1 3 5 7]"}, {false, false, "[]"}} {
+		ids := []int64{}
+		for _, r := range goOn(runs, tt.waiting, tt.failed) {
+			ids = append(ids, r.ID)
+		}
+		if got := fmt.Sprint(ids); got != tt.want {
+			t.Errorf("%+v: %s", tt, got)
+		}
+	}
+}

@@ -182,14 +182,23 @@ func rerunWorkflows(ctx context.Context, c *plugin.Call, sha string, waiting, fa
 	if err != nil {
 		return fmt.Errorf("workflow runs of %s: %w", sha, err)
 	}
+	for _, r := range goOn(runs, waiting, failed) {
+		if err := c.Forge.RerunWorkflow(ctx, c.At.Repo, r); err != nil {
+			return fmt.Errorf("workflow %s: %w", r.Name, err)
+		}
+	}
+	return nil
+}
+
+// goOn returns the runs that wait for approval, and those that failed.
+func goOn(runs []prow.WorkflowRun, waiting, failed bool) []prow.WorkflowRun {
+	var out []prow.WorkflowRun
 	for _, r := range runs {
 		waits := r.Status == "action_required" || r.Conclusion == "action_required"
 		fell := r.Status == "completed" && !waits && !slices.Contains([]string{"success", "skipped", "neutral"}, r.Conclusion)
 		if waits && waiting || fell && failed {
-			if err := c.Forge.RerunWorkflow(ctx, c.At.Repo, r); err != nil {
-				return fmt.Errorf("workflow %s: %w", r.Name, err)
-			}
+			out = append(out, r)
 		}
 	}
-	return nil
+	return out
 }
