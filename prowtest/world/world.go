@@ -7,6 +7,7 @@ package world
 import (
 	"context"
 	"log/slog"
+	"net/http"
 	"net/http/httptest"
 	"sync"
 	"testing"
@@ -33,15 +34,21 @@ type World struct {
 	hubs map[string]*github.Forge
 }
 
-// Option changes the sandbox before it starts.
-type Option func(*sandbox.Options)
+// Setup is how a world's sandbox starts.
+type Setup struct {
+	sandbox.Options
+	Wrap func(http.Handler) http.Handler // around the sandbox; nil: nothing
+}
+
+// Option changes the setup.
+type Option func(*Setup)
 
 // At lets the sandbox live by a clock of the test.
-func At(now prow.Clock) Option { return func(o *sandbox.Options) { o.Now = now } }
+func At(now prow.Clock) Option { return func(o *Setup) { o.Now = now } }
 
 // Faults let things go wrong; each is written as for sandbox.ParseFault.
 func Faults(t testing.TB, faults ...string) Option {
-	return func(o *sandbox.Options) {
+	return func(o *Setup) {
 		for _, s := range faults {
 			f, err := sandbox.ParseFault(s)
 			if err != nil {
@@ -58,12 +65,15 @@ func New(t testing.TB, options ...Option) *World {
 	w := &World{T: t, Log: slog.New(slog.NewTextHandler(t.Output(), nil)), dir: t.TempDir(), hubs: map[string]*github.Forge{}}
 	srv := httptest.NewUnstartedServer(nil)
 	w.URL = "http://" + srv.Listener.Addr().String()
-	o := sandbox.Options{Dir: w.dir + "/hub", URL: w.URL, Log: w.Log, Retry: true}
+	o := Setup{Options: sandbox.Options{Dir: w.dir + "/hub", URL: w.URL, Log: w.Log, Retry: true}}
 	for _, change := range options {
 		change(&o)
 	}
-	w.Hub = must(sandbox.Open(t.Context(), o))(t)
+	w.Hub = must(sandbox.Open(t.Context(), o.Options))(t)
 	srv.Config.Handler = w.Hub
+	if o.Wrap != nil {
+		srv.Config.Handler = o.Wrap(w.Hub)
+	}
 	srv.Start()
 	t.Cleanup(func() {
 		srv.CloseClientConnections()

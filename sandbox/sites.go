@@ -1,5 +1,0 @@
-package sandbox
-
-import "net/http"
-
-func (f *Forge) sites() http.Handler { return http.NotFoundHandler() }
