@@ -257,7 +257,7 @@ func (c *Client) do(ctx context.Context, method, path string, q url.Values) (*ht
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		return nil, fmt.Errorf("deck does not answer at %s: start it with `prow serve` or `prow try`, or give its address with --url: %w", c.URL, err)
+		return nil, fmt.Errorf("nothing answers at %s; is Prow running there? %w", c.URL, err)
 	}
 	if r.StatusCode < 300 {
 		return r, nil

@@ -281,7 +281,7 @@ func (s *Server) oldConfig(w http.ResponseWriter, r *http.Request) {
 	case cfg == nil:
 		http.Error(w, "no configuration is loaded", http.StatusServiceUnavailable)
 	case key == "disabled-clusters":
-		s.yaml(w, r, cfg.DisabledClusters)
+		s.yaml(w, r, append([]string{}, cfg.DisabledClusters...))
 	case key != "":
 		http.Error(w, "key may be disabled-clusters", http.StatusBadRequest)
 	default:
