@@ -23,7 +23,6 @@ func (w *Worker) Run(ctx context.Context) error {
 			d.poke()
 		}
 	})
-	watching.Go(func() { w.prune(ctx) })
 	defer watching.Wait()
 
 	d.remember(ctx)
@@ -129,22 +128,6 @@ func (d *dispatch) remember(ctx context.Context) {
 	for _, delivery := range waiting {
 		if delivery.Next.After(now) {
 			time.AfterFunc(delivery.Next.Sub(now), d.poke)
-		}
-	}
-}
-
-// prune forgets old deliveries, once an hour.
-func (w *Worker) prune(ctx context.Context) {
-	tick := time.NewTicker(time.Hour)
-	defer tick.Stop()
-	for {
-		if err := w.Inbox.Prune(ctx, w.Now().Add(-w.keep())); err != nil && ctx.Err() == nil {
-			w.Log.Error("old webhooks not forgotten", "error", err)
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
 		}
 	}
 }

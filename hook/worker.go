@@ -37,7 +37,6 @@ type Worker struct {
 	Tries    int           // before a delivery is given up; 0 is 10
 	Pause    time.Duration // before the second try, then doubled; 0 is one second
 	Grace    time.Duration // for running handlers once Run is told to end; 0 is 20 seconds
-	Keep     time.Duration // how long handled deliveries are remembered; 0 is 7 days
 
 	accepting atomic.Int32 // requests under way
 	warned    sync.Map     // unknown plugin names, by configuration
@@ -49,7 +48,6 @@ const maxPause = 5 * time.Minute
 
 func (w *Worker) parallel() int        { return cmp.Or(w.Parallel, 8) }
 func (w *Worker) tries() int           { return cmp.Or(w.Tries, 10) }
-func (w *Worker) keep() time.Duration  { return cmp.Or(w.Keep, 7*24*time.Hour) }
 func (w *Worker) grace() time.Duration { return cmp.Or(w.Grace, 20*time.Second) }
 
 // backoff is the pause after the given number of tries.
