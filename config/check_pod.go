@@ -42,7 +42,7 @@ func checkPod(job spot, j *JobBase, t prow.Type) {
 	volumes := checkVolumes(at, j)
 	for i := range spec.Containers {
 		c := &spec.Containers[i]
-		checkEnv(at.at("containers", i, "env"), c.Env, t)
+		checkEnv(at.at("containers", i, "env"), c.Env, t, j.DecorationConfig != nil)
 		checkMounts(at.at("containers", i, "volumeMounts"), c.VolumeMounts, volumes)
 		if j.DecorationConfig != nil && (len(c.Command)+len(c.Args) == 0 || slices.Concat(c.Command, c.Args)[0] == "") {
 			at.at("containers", i).hinted("has no command", "a decorated job says in command or args what to run")
@@ -68,13 +68,15 @@ func checkContainerNames(at spot, containers []corev1.Container) {
 	}
 }
 
-func checkEnv(at spot, env []corev1.EnvVar, t prow.Type) {
+func checkEnv(at spot, env []corev1.EnvVar, t prow.Type, decorated bool) {
 	for i, e := range env {
 		switch {
 		case slices.ContainsFunc(env[:i], func(o corev1.EnvVar) bool { return o.Name == e.Name }):
 			at.at(i, "name").wrong(fmt.Sprintf("variable %q is there twice", e.Name))
 		case reservedEnv(e.Name, t):
 			at.at(i, "name").wrong(fmt.Sprintf("variable %q is set by Prow itself in a %s", e.Name, t))
+		case decorated && (e.Name == "ARTIFACTS" || e.Name == "GOPATH"):
+			at.at(i, "name").warn(fmt.Sprintf("variable %q is set by Prow itself in a decorated job, so this value is not used", e.Name), "remove it")
 		}
 	}
 }

@@ -78,14 +78,6 @@ type Brancher struct {
 	re, skipRe *regexp.Regexp
 }
 
-// ChangeMatcher limits a job to changes of files.
-type ChangeMatcher struct {
-	RunIfChanged      string `json:"run_if_changed,omitempty"`
-	SkipIfOnlyChanged string `json:"skip_if_only_changed,omitempty"`
-
-	changes *regexp.Regexp // of whichever of the two is set
-}
-
 // Presubmit is a job that tests a pull request.
 type Presubmit struct {
 	JobBase
@@ -142,22 +134,6 @@ func (b Brancher) ShouldRun(branch string) bool {
 	return b.re == nil || b.re.MatchString(branch)
 }
 
-// Conditional reports whether c asks anything of the changed files.
-func (c ChangeMatcher) Conditional() bool { return c.RunIfChanged != "" || c.SkipIfOnlyChanged != "" }
-
-// Matches reports whether files are such that the job runs. No files: it does not.
-func (c ChangeMatcher) Matches(files []string) bool {
-	for _, f := range files {
-		if c.RunIfChanged != "" && c.changes.MatchString(f) {
-			return true
-		}
-		if c.SkipIfOnlyChanged != "" && !c.changes.MatchString(f) {
-			return true
-		}
-	}
-	return false
-}
-
 // Automatic reports whether p runs without being asked for by name.
 func (p *Presubmit) Automatic() bool { return p.AlwaysRun || p.Conditional() }
 
@@ -191,14 +167,4 @@ type RepoJobs struct {
 	Broken error
 	// Warnings are about the repository's own files.
 	Warnings Problems
-}
-
-// First returns the first file because of which the job runs, if there is one.
-func (c ChangeMatcher) First(files []string) (file string, ok bool) {
-	for _, f := range files {
-		if c.RunIfChanged != "" && c.changes.MatchString(f) || c.SkipIfOnlyChanged != "" && !c.changes.MatchString(f) {
-			return f, true
-		}
-	}
-	return "", false
 }

@@ -19,6 +19,8 @@ type Plugins struct {
 	Sections map[string]json.RawMessage `json:"-"`
 	// Where says where each section stands, for errors.
 	Where map[string]Position `json:"-"`
+
+	from map[string]string // selectors of plugins and external_plugins to their file
 }
 
 // OrgPlugins names the plugins of an organisation or repository.

@@ -47,6 +47,7 @@ func assemblePlugins(in *inputs, rep *report) *Plugins {
 		Sections: map[string]json.RawMessage{}, Where: map[string]Position{},
 	}
 	a := pluginAssembly{p: p, from: map[string]string{}}
+	p.from = a.from
 	if in.plugins != nil {
 		a.main(in.plugins.value.(*pluginFile), spot{rep, in.plugins.name, nil})
 		for _, s := range in.pluginExtra {
@@ -123,9 +124,7 @@ func (a *pluginAssembly) selectors(f *pluginFile, at spot) {
 // check finds plugins enabled twice for a repository, and pairs that exclude each
 // other.
 func (a *pluginAssembly) check(rep *report) {
-	at := func(key, selector string) spot {
-		return spot{rep, a.from[key+"\x00"+selector], trail{key, selector}}
-	}
+	at := func(key, selector string) spot { return a.p.spot(rep, key, selector) }
 	for _, k := range keysOf(a.p.Plugins) {
 		if org, name, ok := strings.Cut(k, "/"); ok {
 			o := a.p.Plugins[org]
@@ -155,6 +154,29 @@ func (a *pluginAssembly) check(rep *report) {
 			}
 		}
 	}
+}
+
+// spot is the entry of a selector.
+func (p *Plugins) spot(rep *report, key, selector string) spot {
+	return spot{rep, p.from[key+"\x00"+selector], trail{key, selector}}
+}
+
+// Unknown returns a warning for each plugin that is enabled but not one of known.
+func (p *Plugins) Unknown(known []string) Problems {
+	rep, in := &report{}, &inputs{}
+	for _, k := range keysOf(p.Plugins) {
+		at := p.spot(rep, "plugins", k)
+		if !p.Plugins[k].old {
+			at = at.at("plugins")
+		}
+		for i, name := range p.Plugins[k].Plugins {
+			if !slices.Contains(known, name) {
+				at.at(i).warn(fmt.Sprintf("there is no plugin %q", name), strings.TrimPrefix(didYouMean(name, known), "; "))
+				in.jobs = append(in.jobs, &source{name: at.file}) // to look up the place
+			}
+		}
+	}
+	return rep.warnings(in)
 }
 
 // sections lists the keys of plugins.yaml that belong to one plugin or several.

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	prow "github.com/prow-ci/prow"
+	"github.com/prow-ci/prow/config"
 )
 
 func TestPlugins(t *testing.T) {
@@ -56,6 +57,21 @@ func TestOldPlugins(t *testing.T) {
 	c := load(t, "-- plugins.yaml --\nplugins:\n  org: [trigger, hold]\n")
 	if got := strings.Join(c.Plugins.For(repo), " "); got != "trigger hold" || len(c.Warnings) != 1 {
 		t.Errorf("plugins %q, warnings %v", got, c.Warnings)
+	}
+}
+
+func TestUnknownPlugins(t *testing.T) {
+	t.Parallel()
+	dir := write(t, "-- plugins.yaml --\nplugins:\n  a: {plugins: [hold, aprove]}\n  b: {plugins: [golint]}\n")
+	c, err := config.Load(paths(dir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := strings.ReplaceAll(c.Plugins.Unknown([]string{"hold", "approve"}).Error(), dir+"/", "")
+	want := `plugins.yaml:2:23: plugins.a.plugins[1]: there is no plugin "aprove" (did you mean "approve"?)
+plugins.yaml:3:17: plugins.b.plugins[0]: there is no plugin "golint"`
+	if got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 }
 

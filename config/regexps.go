@@ -8,13 +8,13 @@ import (
 
 // regexps compiles each expression once; many jobs share one. Its zero value
 // remembers nothing.
-type regexps struct{ known, above *sync.Map }
+type regexps struct{ known, above, patterns *sync.Map }
 
-func newRegexps() regexps { return regexps{known: &sync.Map{}} }
+func newRegexps() regexps { return regexps{known: &sync.Map{}, patterns: &sync.Map{}} }
 
 // below returns regexps that know what r knows, and keep for themselves what they
 // learn: what a repository says must not stay for as long as the configuration.
-func (r regexps) below() regexps { return regexps{&sync.Map{}, r.known} }
+func (r regexps) below() regexps { return regexps{&sync.Map{}, r.known, &sync.Map{}} }
 
 // get compiles text.
 func (r regexps) get(text string) (*regexp.Regexp, error) {
@@ -74,10 +74,20 @@ func (f *finisher) changes(at spot, c *ChangeMatcher) {
 	case c.RunIfChanged != "" && c.SkipIfOnlyChanged != "":
 		at.at("skip_if_only_changed").hinted("goes not together with run_if_changed", "keep one of the two")
 	case c.RunIfChanged != "":
-		c.changes = f.res.compile(at.at("run_if_changed"), c.RunIfChanged)
+		c.changes = f.pattern(at.at("run_if_changed"), c.RunIfChanged)
 	case c.SkipIfOnlyChanged != "":
-		c.changes = f.res.compile(at.at("skip_if_only_changed"), c.SkipIfOnlyChanged)
+		c.changes = f.pattern(at.at("skip_if_only_changed"), c.SkipIfOnlyChanged)
 	}
+}
+
+// pattern compiles a rule on files; equal ones are one.
+func (f *finisher) pattern(at spot, text string) *pattern {
+	re := f.res.compile(at, text)
+	if re == nil {
+		return nil
+	}
+	p, _ := f.res.patterns.LoadOrStore(text, newPattern(re))
+	return p.(*pattern)
 }
 
 // defaultTrigger is the expression for comments that start the job, where none

@@ -2,11 +2,13 @@ package config
 
 import (
 	"context"
+	"errors"
 	"hash/fnv"
 	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
@@ -87,12 +89,16 @@ func binarySize(n int64) []byte {
 	return []byte{byte(n), byte(n >> 8), byte(n >> 16), byte(n >> 24), byte(n >> 32)}
 }
 
+// add has the kernel watch dir. Where it can watch no more, polling has to do.
 func (w *watcher) add(dir string) {
 	if w.fs == nil {
 		return
 	}
-	if err := w.fs.Add(dir); err != nil {
-		w.log.Warn("cannot watch a directory, polling it", "dir", dir, "err", err)
+	err := w.fs.Add(dir)
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENOMEM) {
+		w.log.Warn("too many directories to watch, polling instead", "dir", dir, "err", err)
+		w.close()
+		w.fs = nil
 	}
 }
 

@@ -29,12 +29,10 @@ type choice struct {
 
 // decide sorts jobs by what pick says, their branches, and the changed files.
 func decide(jobs []config.Presubmit, c Change, pick func(*config.Presubmit) choice) (wants []Want, skips []Skip, err error) {
-	if c.Files != nil {
-		c.Files = sync.OnceValues(c.Files)
-	}
+	q := newQuestion(c)
 	for i := range jobs {
 		j := &jobs[i]
-		run, why, err := judge(j, c, pick(j))
+		run, why, err := judge(j, q, pick(j))
 		switch {
 		case err != nil:
 			return nil, nil, fmt.Errorf("changed files, which %s needs to know: %w", j.Name, err)
@@ -47,16 +45,32 @@ func decide(jobs []config.Presubmit, c Change, pick func(*config.Presubmit) choi
 	return wants, skips, nil
 }
 
-func judge(j *config.Presubmit, c Change, ch choice) (run bool, why string, err error) {
+// question is a Change whose files are asked for once.
+type question struct {
+	branch string
+	files  func() (*config.Files, error)
+}
+
+func newQuestion(c Change) question {
+	return question{c.Branch, sync.OnceValues(func() (*config.Files, error) {
+		if c.Files == nil {
+			return config.NewFiles(nil), nil
+		}
+		list, err := c.Files()
+		return config.NewFiles(list), err
+	})}
+}
+
+func judge(j *config.Presubmit, q question, ch choice) (run bool, why string, err error) {
 	switch {
 	case !ch.selected:
 		return false, ch.why, nil
-	case !j.ShouldRun(c.Branch):
-		return false, otherBranch(&j.Brancher, c.Branch), nil
+	case !j.ShouldRun(q.branch):
+		return false, otherBranch(&j.Brancher, q.branch), nil
 	case j.AlwaysRun, ch.forced:
 		return true, ch.why, nil
 	case j.Conditional():
-		run, why, err = byFiles(&j.ChangeMatcher, c)
+		run, why, err = byFiles(&j.ChangeMatcher, q)
 		if err != nil || run || !ch.byDefault {
 			return run, why, err
 		}
@@ -65,20 +79,18 @@ func judge(j *config.Presubmit, c Change, ch choice) (run bool, why string, err 
 }
 
 // byFiles asks the rules on changed files.
-func byFiles(m *config.ChangeMatcher, c Change) (run bool, why string, err error) {
-	var files []string
-	if c.Files != nil {
-		if files, err = c.Files(); err != nil {
-			return false, "", err
-		}
+func byFiles(m *config.ChangeMatcher, q question) (run bool, why string, err error) {
+	files, err := q.files()
+	if err != nil {
+		return false, "", err
 	}
-	file, run := m.First(files)
+	file, run := files.First(*m)
 	key, expr := "run_if_changed", m.RunIfChanged
 	if expr == "" {
 		key, expr = "skip_if_only_changed", m.SkipIfOnlyChanged
 	}
 	switch {
-	case len(files) == 0:
+	case files.Len() == 0:
 		return false, "no file changed, and it looks at changed files", nil
 	case run && m.RunIfChanged != "":
 		return true, fmt.Sprintf("%s changed, which its %s matches", file, key), nil
@@ -112,10 +124,10 @@ func onlyAsked(j *config.Presubmit) string {
 func Pushed(jobs []config.Postsubmit, branch string, files []string) ([]WantPush, []SkipPush) {
 	var wants []WantPush
 	var skips []SkipPush
-	c := Change{Branch: branch, Files: func() ([]string, error) { return files, nil }}
+	q := newQuestion(Change{Branch: branch, Files: func() ([]string, error) { return files, nil }})
 	for i := range jobs {
 		j := &jobs[i]
-		run, why := push(j, c)
+		run, why := push(j, q)
 		if run {
 			wants = append(wants, WantPush{*j, why})
 		} else {
@@ -125,15 +137,15 @@ func Pushed(jobs []config.Postsubmit, branch string, files []string) ([]WantPush
 	return wants, skips
 }
 
-func push(j *config.Postsubmit, c Change) (run bool, why string) {
+func push(j *config.Postsubmit, q question) (run bool, why string) {
 	switch {
-	case !j.ShouldRun(c.Branch):
-		return false, otherBranch(&j.Brancher, c.Branch)
+	case !j.ShouldRun(q.branch):
+		return false, otherBranch(&j.Brancher, q.branch)
 	case j.Conditional():
-		run, why, _ = byFiles(&j.ChangeMatcher, c) // these files are at hand
+		run, why, _ = byFiles(&j.ChangeMatcher, q) // these files are at hand
 		return run, why
 	case j.AlwaysRun != nil && !*j.AlwaysRun:
 		return false, "always_run is false, so no push starts it"
 	}
-	return true, "it runs on every push to " + c.Branch
+	return true, "it runs on every push to " + q.branch
 }
