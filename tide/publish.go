@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"strings"
 	"time"
@@ -172,6 +173,14 @@ func (w *Worker) close(ctx context.Context, id prow.IssueID, p *prow.Pull) error
 	}
 	if old.Merged {
 		return nil
+	}
+	if old.State != prow.CheckSuccess {
+		// It was merged behind the back of what was said last: by hand, or by a
+		// merge that the forge carried out after we had been cut off.
+		c := prow.Check{Name: ownContext, State: prow.CheckSuccess, Text: "Merged."}
+		if err := w.Forge.SetCheck(ctx, id.Repo, p.HeadSHA, c); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
 	}
 	return save(ctx, w.Memory, name, prow.Verdict{Pull: p.Ref(), Repo: id.Repo, Branch: p.Base, At: w.Now(), State: prow.CheckSuccess, Text: "Merged.", Merged: true})
 }
