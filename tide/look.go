@@ -28,8 +28,9 @@ type look struct {
 	in     Input
 	said   []prow.Verdict // on each of all
 
-	mu   sync.Mutex
-	errs []error // what could not be read; those concerned stay out
+	mu     sync.Mutex
+	errs   []error // what could not be read; those concerned stay out
+	unread map[prow.IssueID]bool
 }
 
 func (l *look) failed(err error) {
@@ -41,13 +42,16 @@ func (l *look) failed(err error) {
 // look gathers what is known of a pool. The error is for what concerns the
 // whole pool.
 func (w *Worker) look(ctx context.Context, cfg *config.Config, k key) (*look, error) {
-	l := &look{w: w, cfg: cfg, key: k, rules: rulesFor(cfg, k), pool: w.state().pool(k), now: w.Now()}
+	l := &look{w: w, cfg: cfg, key: k, rules: rulesFor(cfg, k), pool: w.state().pool(k), now: w.Now(), unread: map[prow.IssueID]bool{}}
 	if err := l.pool.load(ctx, w.Memory, k); err != nil {
 		return nil, err
 	}
 	each(w.state().view.in(k), func(id prow.IssueID) {
 		if err := w.refresh(ctx, cfg, id); err != nil {
 			l.failed(err)
+			l.mu.Lock()
+			l.unread[id] = true
+			l.mu.Unlock()
 		}
 	})
 	var err error
@@ -160,7 +164,7 @@ func (l *look) facts(ctx context.Context) ([]*Facts, error) {
 			continue
 		}
 		f := &Facts{Pull: e.pull, Checks: e.checks, Approved: e.approved, Policy: common, Results: results[id.Number]}
-		if e.stale || e.unsure {
+		if l.unread[id] {
 			f.Broken = "its state could not be read from the forge"
 		}
 		if f.Refusal, err = l.w.refusal(ctx, id); err != nil {

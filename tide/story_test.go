@@ -92,7 +92,12 @@ func openWith(t *testing.T, yaml, jobs string) *town {
 	must(t, err)
 	w.db, err = sqlite.Open(t.Context(), filepath.Join(dir, "prow.db"))
 	must(t, err)
-	t.Cleanup(func() { must(t, w.db.Close()) })
+	t.Cleanup(func() {
+		if t.Failed() {
+			w.dump()
+		}
+		must(t, w.db.Close())
+	})
 	hook := httptest.NewServer(http.HandlerFunc(w.hear))
 	t.Cleanup(hook.Close)
 	w.start()
@@ -253,6 +258,20 @@ func (w *town) history() []prow.Record {
 		must(w.T, json.Unmarshal(text, &out))
 	}
 	return out
+}
+
+// dump shows what is so, to whoever has to find out why a story went wrong.
+func (w *town) dump() {
+	ctx := context.WithoutCancel(w.T.Context())
+	jobs, _ := w.db.Jobs.List(ctx, prow.JobFilter{})
+	for _, j := range jobs {
+		w.T.Logf("job %s %s %s: %s", j.Spec.Type, j.Spec.Context, j.Spec.Refs, j.Status.State)
+	}
+	names, _ := w.db.Memory.Names(ctx, "tide/")
+	for _, n := range names {
+		text, _ := w.db.Memory.Load(ctx, n)
+		w.T.Logf("%s: %s", n, text)
+	}
 }
 
 func must(t testing.TB, err error) {
