@@ -90,6 +90,7 @@ func (l lgtm) help(cfg *config.Config, r prow.Repo) string {
 type opinion struct {
 	by   string
 	good bool
+	of   string // the commit, where it is known
 }
 
 func (l lgtm) onCommand(ctx context.Context, c *plugin.Call, e prow.CommentEvent, lines []plugin.Line) error {
@@ -118,7 +119,7 @@ func (l lgtm) onReview(ctx context.Context, c *plugin.Call, e prow.ReviewEvent) 
 	if self, err := c.IsSelf(ctx, e.Review.Author); err != nil || self {
 		return err
 	}
-	return l.decide(ctx, c, opinion{by: e.Review.Author, good: e.Review.State == prow.ReviewApproved})
+	return l.decide(ctx, c, opinion{by: e.Review.Author, good: e.Review.State == prow.ReviewApproved, of: e.Review.SHA})
 }
 
 // decide grants or refuses an opinion.
@@ -128,6 +129,10 @@ func (l lgtm) decide(ctx context.Context, c *plugin.Call, o opinion) error {
 		return err
 	}
 	if p.State != "open" {
+		return nil
+	}
+	if o.good && o.of != "" && o.of != p.HeadSHA {
+		c.Did("left the review out: it is of %s, and the head is %s", o.of, p.HeadSHA)
 		return nil
 	}
 	isAuthor := prow.NormLogin(o.by) == prow.NormLogin(p.Author)

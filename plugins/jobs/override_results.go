@@ -26,16 +26,13 @@ type results struct {
 	runs   []prow.Check // check runs that failed
 }
 
+// results needs x to be loaded.
 func (x *change) results(ctx context.Context, c *plugin.Call, url string) (*results, error) {
 	checks, err := c.Forge.Checks(ctx, c.At.Repo, x.HeadSHA)
 	if err != nil {
 		return nil, fmt.Errorf("results of %s: %w", c.At, err)
 	}
-	b, err := c.Forge.Branch(ctx, c.At.Repo, x.Base)
-	if err != nil {
-		return nil, fmt.Errorf("branch %s of %s: %w", x.Base, c.At.Repo, err)
-	}
-	return sortResults(x, url, checks, b.Required), nil
+	return sortResults(x, url, checks, x.required), nil
 }
 
 func sortResults(x *change, url string, checks []prow.Check, required []string) *results {

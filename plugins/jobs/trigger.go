@@ -103,8 +103,10 @@ func triggerHelp(cfg *config.Config, r prow.Repo) string {
 type change struct {
 	*prow.Pull
 	trigger *plugin.Trigger
-	base    string // head of the base branch
-	jobs    *config.RepoJobs
+	// filled in by load
+	base     string   // head of the base branch
+	required []string // contexts that its protection requires
+	jobs     *config.RepoJobs
 }
 
 // look asks for the pull request as it is now.
@@ -127,7 +129,7 @@ func (x *change) load(ctx context.Context, c *plugin.Call) error {
 	if err != nil {
 		return fmt.Errorf("branch %s of %s: %w", x.Base, c.At.Repo, err)
 	}
-	x.base = b.SHA
+	x.base, x.required = b.SHA, b.Required
 	jobs := c.InRepo.Jobs(ctx, c.Config, c.At.Repo, x.Base, x.base, x.HeadSHA)
 	var conflict *git.ConflictError
 	if errors.As(jobs.Broken, &conflict) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 
 	prow "github.com/prow-ci/prow"
 	"github.com/prow-ci/prow/config"
@@ -151,9 +152,14 @@ func lineFor(p config.Presubmit, text plugin.Text) string {
 	return said
 }
 
-// clip makes a line fit into a sentence.
+// clip makes a line fit into a sentence, on whatever screen.
 func clip(line string) string {
-	line = strings.TrimSpace(line)
+	line = strings.TrimSpace(strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return -1
+	}, line))
 	if r := []rune(line); len(r) > 100 {
 		line = string(r[:100]) + "…"
 	}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -31,6 +32,7 @@ func acts() map[string]act {
 		"pull":         actPull,
 		"issue":        actIssue,
 		"comment":      actComment,
+		"flood":        actFlood,
 		"review":       actReview,
 		"label":        actLabel,
 		"unlabel":      actUnlabel,
@@ -201,6 +203,18 @@ func actComment(s *story, a []string) error {
 	return s.Hub.Comment(s.Context(), id, by, rest[0])
 }
 
+func actFlood(s *story, a []string) error {
+	id, by, rest, err := s.where(a)
+	if err != nil {
+		return err
+	}
+	n, err := strconv.Atoi(rest[0])
+	if err != nil {
+		return err
+	}
+	return s.Hub.Comment(s.Context(), id, by, strings.Repeat(rest[1]+"\n", n))
+}
+
 func actReview(s *story, a []string) error {
 	id, by, rest, err := s.where(a)
 	if err != nil {
@@ -354,14 +368,14 @@ func actAPI(s *story, a []string) error {
 	return nil
 }
 
-func actAgain(s *story, _ []string) error {
+func actAgain(s *story, a []string) error {
 	all, err := s.db.Inbox.Deliveries(s.Context(), prow.DeliveryFilter{})
 	if err != nil {
 		return err
 	}
 	n := 0
 	for _, d := range all {
-		if s.seen[d.ID] {
+		if len(a) == 2 && (d.Event != a[0] || d.Action != a[1]) || len(a) == 0 && s.seen[d.ID] {
 			continue
 		}
 		if err := s.db.Inbox.Replay(s.Context(), d.ID); err != nil {
@@ -370,7 +384,7 @@ func actAgain(s *story, _ []string) error {
 		n++
 	}
 	if n == 0 {
-		return fmt.Errorf("the last command caused no webhook")
+		return fmt.Errorf("there is no such webhook")
 	}
 	return nil
 }

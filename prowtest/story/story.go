@@ -18,6 +18,7 @@
 //	pull o/r#1 by alice [from dir] [title T] [body B] [onto branch]
 //	issue o/r#1 by alice 'title' ['body']
 //	comment o/r#1 by bob 'text'
+//	flood o/r#1 by bob 100 'text'     a comment that says it so often, a line each
 //	review o/r#1 by bob approve|changes|comment 'text'
 //	label o/r#1 by bob name           add a label
 //	unlabel o/r#1 by bob name
@@ -28,7 +29,8 @@
 //	state o/r#1 unit failure 'text'   a status of the head
 //	finish unit success               end the unfinished jobs of that name
 //	api alice PATCH /repos/o/r '{…}'  any call of the REST API
-//	again                             handle the last command's webhooks once more
+//	again [event action]              handle the last command's webhooks, or all of
+//	                                  that kind, once more
 //
 //	labels|people|comments|checks o/r#1, jobs [name], deliveries
 //	                                  print something, one a line
