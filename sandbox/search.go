@@ -31,9 +31,9 @@ func searchIssues(c *call) (any, error) {
 	page, _ := cut(c, all)
 	items := []any{}
 	for _, i := range page {
-		items = append(items, join(c.showIssue(i), obj{"score": 1.0}))
+		items = append(items, join(c.showIssue(i), obj{"score": 1.0, "body": i.Body}))
 	}
-	return obj{"total_count": total, "incomplete_results": false, "items": items}, nil
+	return obj{"total_count": total, "incomplete_results": false, "search_type": "lexical", "items": items}, nil
 }
 
 func searchRepos(c *call) (any, error) {

@@ -482,3 +482,15 @@ func (f *Forge) Statuses(at prow.Repo, sha, context string) int {
 	}
 	return n
 }
+
+// Search returns what a user finds with GitHub's search language.
+func (f *Forge) Search(q, by string) []prow.IssueID {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	var out []prow.IssueID
+	for _, i := range f.search(q, f.st.logins[lower(by)]) {
+		r := f.st.repos[i.Repo]
+		out = append(out, prow.IssueID{Repo: prow.Repo{Owner: f.account(r.Owner).Login, Name: r.Name}, Number: i.Number})
+	}
+	return out
+}

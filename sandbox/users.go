@@ -42,6 +42,7 @@ func getSelf(c *call) (any, error) {
 	c.header.Set("X-OAuth-Scopes", "repo, read:org, admin:repo_hook, admin:org_hook, workflow")
 	return join(c.showProfile(c.user), obj{
 		"private_gists": 0, "total_private_repos": 0, "owned_private_repos": 0, "disk_usage": 0, "collaborators": 0, "two_factor_authentication": true,
+		"user_view_type": "private",
 	}), nil
 }
 
