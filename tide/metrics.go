@@ -102,6 +102,10 @@ func (m *Metrics) pool(l *look) {
 	if m == nil {
 		return
 	}
+	if len(l.all) == 0 {
+		m.forget(l.key)
+		return
+	}
 	count := map[Progress]int{}
 	for _, s := range l.in.Pulls {
 		count[s.State]++

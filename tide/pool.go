@@ -112,6 +112,13 @@ func (p *pool) keep(number int, o own) {
 	p.owns[number] = o
 }
 
+// busy reports whether somebody waits to be merged.
+func (p *pool) busy() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.snapshot != nil && len(p.snapshot.SuccessPRs)+len(p.snapshot.PendingPRs)+len(p.snapshot.MissingPRs) > 0
+}
+
 // tidy forgets what belongs to pull requests that are gone.
 func (p *pool) tidy(here []*Facts) {
 	p.mu.Lock()

@@ -362,3 +362,22 @@ func TestWire(t *testing.T) {
 		t.Errorf("history %v", history)
 	}
 }
+
+// Every webhook is lost: the slow net under them finds what happened.
+func TestLostWebhooks(t *testing.T) {
+	t.Parallel()
+	w := open(t, strings.Replace(lgtmQuery, "1h", "300ms", 1))
+	w.mu.Lock()
+	w.deaf = true
+	w.mu.Unlock()
+	id := w.pulls("a")[0]
+	w.says(id, "Not mergeable. Needs lgtm label.")
+	w.Commit(w.repo, "main", world.Bot, map[string]string{"README.md": "newer\n"})
+	w.label(id, "lgtm")
+	w.merges(id)
+	other := w.pulls("b")[0]
+	w.says(other, "Not mergeable. Needs lgtm label.")
+	closed := "closed"
+	must(t, w.Forge().Edit(t.Context(), other, prow.Edit{State: &closed}))
+	w.says(other, "")
+}

@@ -52,6 +52,7 @@ type town struct {
 	stop   func()
 
 	mu    sync.Mutex
+	deaf  bool                        // webhooks are lost
 	truth func(*prow.Job) prow.State  // "" leaves it running
 	merge func(id prow.IssueID) error // before each merge
 }
@@ -79,9 +80,9 @@ func open(t *testing.T, yaml string) *town {
 	return openWith(t, yaml, unitJob)
 }
 
-func openWith(t *testing.T, yaml, jobs string) *town {
+func openWith(t *testing.T, yaml, jobs string, options ...world.Option) *town {
 	t.Helper()
-	w := &town{World: world.New(t), truth: func(*prow.Job) prow.State { return prow.Success }}
+	w := &town{World: world.New(t, options...), truth: func(*prow.Job) prow.State { return prow.Success }}
 	w.repo = w.Repo("o/r", map[string]string{"README.md": "hello\n", "a": "a\n", "b": "b\n", "c": "c\n"})
 	must(t, w.Hub.AddLabels(t.Context(), w.repo, "lgtm", "do-not-merge/hold", "tide/merge-blocker", "urgent"))
 	dir := t.TempDir()
@@ -138,8 +139,11 @@ func (w *town) hear(rw http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.mu.Lock()
-	worker := w.worker
+	worker, deaf := w.worker, w.deaf
 	w.mu.Unlock()
+	if deaf {
+		return
+	}
 	for _, e := range events {
 		worker.Wake(e)
 	}

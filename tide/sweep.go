@@ -62,7 +62,7 @@ func (w *Worker) sweep(ctx context.Context, cfg *config.Config, full bool) error
 		}
 	}
 	for _, k := range v.keys(prow.Repo{}) {
-		if full {
+		if full || w.state().pool(k).busy() {
 			v.moved(k)
 		}
 		w.state().bell.Pull(k.String())

@@ -50,7 +50,8 @@ func (w *Worker) wakeBlocker(cfg *config.Config, e *prow.IssueEvent) []key {
 	v := w.state().view
 	v.mu.Lock()
 	_, known := v.blockers[e.At]
-	blocks := e.Issue.State == "open" && e.Issue.HasLabel(label)
+	gone := e.Action == "deleted" || e.Action == "transferred"
+	blocks := !gone && e.Issue.State == "open" && e.Issue.HasLabel(label)
 	if blocks {
 		v.blockers[e.At] = &e.Issue
 	} else {

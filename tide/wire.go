@@ -170,11 +170,11 @@ func (w *Worker) Pools() http.Handler {
 	return http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
 		var out []*snapshot
 		for _, p := range w.allPools() {
-			p.mu.Lock()
-			if p.snapshot != nil && len(p.snapshot.SuccessPRs)+len(p.snapshot.PendingPRs)+len(p.snapshot.MissingPRs) > 0 {
+			if p.busy() {
+				p.mu.Lock()
 				out = append(out, p.snapshot)
+				p.mu.Unlock()
 			}
-			p.mu.Unlock()
 		}
 		slices.SortFunc(out, func(a, b *snapshot) int {
 			return cmp.Or(cmp.Compare(a.Org, b.Org), cmp.Compare(a.Repo, b.Repo), cmp.Compare(a.Branch, b.Branch))
