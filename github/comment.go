@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 
 	prow "github.com/prow-ci/prow"
 )
@@ -29,6 +30,7 @@ func (f *Forge) Comment(ctx context.Context, id prow.IssueID, key, body string) 
 	if !strings.Contains(body, marker(key)) {
 		body = strings.TrimRight(body, "\n") + "\n\n" + marker(key)
 	}
+	defer f.comments.lock(id.String() + " " + key)()
 	for try := 1; ; try++ {
 		err := f.comment(ctx, id, key, body)
 		if !errors.Is(err, errUnsure) || try == f.retry.tries {
@@ -117,6 +119,39 @@ func (f *Forge) surely(ctx context.Context, there func() (bool, error), create f
 		}
 		if found, err := there(); err != nil || found {
 			return err
+		}
+	}
+}
+
+// locks is a lock for each name: two who say the same thing at one time would
+// both find that nobody has said it.
+type locks struct {
+	mu sync.Mutex
+	of map[string]*lock
+}
+
+type lock struct {
+	sync.Mutex
+	users int
+}
+
+// lock waits for the lock of name and returns what gives it back.
+func (l *locks) lock(name string) (unlock func()) {
+	l.mu.Lock()
+	own := l.of[name]
+	if own == nil {
+		own = &lock{}
+		l.of[name] = own
+	}
+	own.users++
+	l.mu.Unlock()
+	own.Lock()
+	return func() {
+		own.Unlock()
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if own.users--; own.users == 0 {
+			delete(l.of, name)
 		}
 	}
 }

@@ -49,6 +49,8 @@ type Forge struct {
 	now     prow.Clock
 	search  searchLimits
 
+	comments locks
+
 	mu   sync.Mutex
 	self string
 }
@@ -62,6 +64,7 @@ func New(o Options) (*Forge, error) {
 		graphql: cmp.Or(o.GraphQLURL, strings.TrimSuffix(base, "v3/")+"graphql"), // an enterprise's are api/v3 and api/graphql
 		now:     o.Now, checks: newRecent(4096), search: searchLimits{page: pageSize, most: maxResults},
 	}
+	f.comments.of = map[string]*lock{}
 	if f.now == nil {
 		f.now = time.Now
 	}

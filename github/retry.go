@@ -74,7 +74,9 @@ func (r *retry) RoundTrip(req *http.Request) (*http.Response, error) {
 			}
 			drop(resp)
 			at := r.now().Add(min(wait, longestHold))
-			r.hold(at)
+			if resp.Header.Get("X-RateLimit-Remaining") != "0" {
+				r.hold(at) // it is about how we ask, not about this resource's hour
+			}
 			if err := r.sleepUntil(ctx, at, last); err != nil {
 				return nil, err
 			}

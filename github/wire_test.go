@@ -219,6 +219,28 @@ func TestASecondaryLimitHoldsEverybody(t *testing.T) {
 	}
 }
 
+// The hour of one resource being spent keeps nobody from the others.
+func TestLimitsAreByResource(t *testing.T) {
+	t.Parallel()
+	reset := fmt.Sprint(time.Now().Add(time.Hour / 2).Unix())
+	f := wire(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/graphql" {
+			reply(w, 403, `{"message":"API rate limit exceeded"}`, "X-RateLimit-Limit", "5000", "X-RateLimit-Remaining", "0", "X-RateLimit-Reset", reset, "X-RateLimit-Resource", "graphql")
+			return
+		}
+		reply(w, 200, `{"name":"r","owner":{"login":"o"}}`)
+	})
+	var later *prow.RetryAfter
+	for _, err := range f.FindPulls(t.Context(), prow.Query{}) {
+		if !errors.As(err, &later) {
+			t.Errorf("FindPulls: %v", err)
+		}
+	}
+	if _, err := f.Repository(t.Context(), repo); err != nil {
+		t.Errorf("Repository: %v", err)
+	}
+}
+
 func TestBudget(t *testing.T) {
 	t.Parallel()
 	f := wire(t, func(w http.ResponseWriter, r *http.Request) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	prow "github.com/prow-ci/prow"
@@ -207,6 +208,19 @@ func forgeComments(t *testing.T, w *ForgeWorld) {
 			t.Errorf("Uncomment left %+v", again)
 		}
 	}
+	var saying sync.WaitGroup
+	for range 4 {
+		saying.Go(func() {
+			if err := f.Comment(ctx, id, "key:3", "all at once"); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	saying.Wait()
+	if again := list(); len(again) != 3 {
+		t.Errorf("said by four at one time it is %+v", again)
+	}
+	done(t, f.Uncomment(ctx, id, "key:3"))
 	rocket := w.Say(t, w.Author, id, "to the moon")
 	for range 2 {
 		done(t, f.React(ctx, w.Repo, rocket, "rocket"))
