@@ -54,7 +54,7 @@ func Open(ctx context.Context, path string) (*DB, error) {
 }
 
 func open(ctx context.Context, path string) (*DB, error) {
-	w, err := newWriter(ctx, dsn(path, "journal_mode(wal)", "synchronous(normal)", "journal_size_limit(67108864)"))
+	w, err := newWriter(ctx, dsn(path, "journal_mode(wal)", "synchronous(normal)", "wal_autocheckpoint(0)", "journal_size_limit(67108864)"))
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 )
 
@@ -17,6 +18,8 @@ type writer struct {
 	db   *sql.DB
 	conn *sql.Conn
 	stmt map[string]*sql.Stmt
+	full bool // what is committed now is synced to the disk
+	log  *checkpointer
 
 	mu     sync.RWMutex
 	closed bool
@@ -45,7 +48,11 @@ func newWriter(ctx context.Context, dsn string) (*writer, error) {
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	w := &writer{db: db, conn: conn, stmt: map[string]*sql.Stmt{}, ops: make(chan *op, maxBatch), done: make(chan struct{})}
+	log, err := newCheckpointer(ctx, db)
+	if err != nil {
+		return nil, errors.Join(err, conn.Close(), db.Close())
+	}
+	w := &writer{db: db, conn: conn, stmt: map[string]*sql.Stmt{}, log: log, ops: make(chan *op, maxBatch), done: make(chan struct{})}
 	go w.run()
 	return w, nil
 }
@@ -86,13 +93,18 @@ func (w *writer) close() error {
 	close(w.ops)
 	w.mu.Unlock()
 	<-w.done
-	return errors.Join(w.conn.Close(), w.db.Close())
+	return errors.Join(w.log.close(), w.conn.Close(), w.db.Close())
 }
 
 func (w *writer) run() {
 	defer close(w.done)
 	for first := range w.ops {
 		w.batch(w.gather(first))
+		w.log.written()
+		if w.log.tooLong.CompareAndSwap(true, false) {
+			// Nobody writes meanwhile, so this time it empties the log.
+			_, _ = w.conn.ExecContext(context.Background(), "PRAGMA wal_checkpoint(truncate)") // else the next one does
+		}
 	}
 	for _, s := range w.stmt {
 		_ = s.Close()
@@ -137,16 +149,11 @@ func (o *op) finish(err error) {
 }
 
 func (w *writer) transact(ops []*op) (err error) {
-	level := "PRAGMA synchronous=normal"
-	for _, o := range ops {
-		if o.durable {
-			level = "PRAGMA synchronous=full"
-		}
+	if err := w.sync(slices.ContainsFunc(ops, func(o *op) bool { return o.durable })); err != nil {
+		return err
 	}
-	for _, s := range []string{level, "BEGIN IMMEDIATE"} {
-		if err := w.exec(s); err != nil {
-			return err
-		}
+	if err := w.exec("BEGIN IMMEDIATE"); err != nil {
+		return err
 	}
 	defer func() {
 		if err != nil {
@@ -159,6 +166,24 @@ func (w *writer) transact(ops []*op) (err error) {
 		}
 	}
 	return w.exec("COMMIT")
+}
+
+// sync makes the next commits survive a power cut, or only the end of the process.
+// SQLite obeys this pragma when it compiles it, so it must not be a prepared
+// statement.
+func (w *writer) sync(full bool) error {
+	if w.full == full {
+		return nil
+	}
+	level := "PRAGMA synchronous = normal"
+	if full {
+		level = "PRAGMA synchronous = full"
+	}
+	_, err := w.conn.ExecContext(context.Background(), level) // no caller's: it is for all that wait
+	if err == nil {
+		w.full = full
+	}
+	return err
 }
 
 // call keeps the writer alive when a write panics.
