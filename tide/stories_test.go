@@ -381,3 +381,41 @@ func TestLostWebhooks(t *testing.T) {
 	must(t, w.Forge().Edit(t.Context(), other, prow.Edit{State: &closed}))
 	w.says(other, "")
 }
+
+// A forge that stumbles, webhooks twice and in the wrong order, and tide killed
+// again and again: what can merge merges, and the bad one does not.
+func TestTrouble(t *testing.T) {
+	t.Parallel()
+	w := openWith(t, strings.Replace(lgtmQuery, "1h", "1s", 1), unitJob, world.Faults(t,
+		"PUT /repos/*/merge 502 0.2", "POST /repos/*/statuses/* 502 0.2", "GET /repos/*/branches/* 502 0.05", "PUT /repos/*/merge cut 0.1",
+		"WEBHOOK * duplicate 0.3", "WEBHOOK * reorder 0.3"))
+	ids := w.pulls("a", "b", "c", "d", "e")
+	bad := ids[2]
+	w.be(fails(bad))
+	w.Commit(w.repo, "main", world.Bot, map[string]string{"README.md": "newer\n"})
+	for i, id := range ids {
+		w.label(id, "lgtm")
+		if i%2 == 0 {
+			w.stop()
+			w.start()
+		}
+	}
+	w.merges(ids[0], ids[1], ids[3], ids[4])
+	w.says(bad, "Not mergeable. Job unit has not succeeded.")
+	if w.PullNow(bad).Merged {
+		t.Error("the bad one merged")
+	}
+	jobs, err := w.db.Jobs.List(t.Context(), prow.JobFilter{Types: []prow.Type{prow.Batch}})
+	must(t, err)
+	seen := map[string]bool{}
+	for _, j := range jobs {
+		if name := j.Spec.Context + j.Spec.Refs.String(); seen[name] {
+			t.Errorf("%s is tested twice", name)
+		} else {
+			seen[name] = true
+		}
+		if has(j, bad) == (j.Status.State == prow.Success) {
+			t.Errorf("%s is %s", j.Spec.Refs, j.Status.State)
+		}
+	}
+}

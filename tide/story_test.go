@@ -182,8 +182,10 @@ func (w *town) report(ctx context.Context, j *prow.Job) {
 		return
 	}
 	c := prow.Check{Name: j.Spec.Context, State: prow.CheckFor(j.Status.State), Text: prow.WithBase(j.Status.Description, j.Spec.Refs.BaseSHA)}
-	if err := w.Forge().SetCheck(ctx, w.repo, j.Pull().SHA, c); err != nil && ctx.Err() == nil {
-		w.T.Errorf("writing a check: %v", err)
+	for ctx.Err() == nil { // crier does not give up
+		if err := w.Forge().SetCheck(ctx, w.repo, j.Pull().SHA, c); err == nil {
+			return
+		}
 	}
 }
 
