@@ -45,6 +45,8 @@ type plan struct {
 	HostPaths  []string  `json:"host_paths,omitempty"`
 	Hidden     []string  `json:"hidden,omitempty"`
 	LatestLock string    `json:"latest_lock"`
+
+	folder string // of the run, once it is known
 }
 
 func (r *Runner) folder(id string) string {

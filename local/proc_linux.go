@@ -187,3 +187,11 @@ func hasVariable(environ, want []byte) bool {
 	}
 	return false
 }
+
+// owner is the user a file belongs to.
+func owner(i fs.FileInfo) int {
+	if st, ok := i.Sys().(*syscall.Stat_t); ok {
+		return int(st.Uid)
+	}
+	return -1
+}

@@ -3,6 +3,7 @@
 package local
 
 import (
+	"io/fs"
 	"os"
 	"strconv"
 	"syscall"
@@ -34,4 +35,11 @@ func killRun(folder, _, _ string) {
 		_ = syscall.Kill(-pid, syscall.SIGKILL)
 		_ = syscall.Kill(pid, syscall.SIGKILL)
 	}
+}
+
+func owner(i fs.FileInfo) int {
+	if st, ok := i.Sys().(*syscall.Stat_t); ok {
+		return int(st.Uid)
+	}
+	return -1
 }

@@ -119,6 +119,7 @@ type run struct {
 	id, buildID string
 	folder      string
 	names       []string // of containers
+	engine      engine
 	started     time.Time
 	ended       *podutil.Result // nil while it goes on
 	lost        bool
@@ -138,7 +139,7 @@ func (r *Runner) Start(ctx context.Context, j *prow.Job) error {
 	if err != nil {
 		return err
 	}
-	x := &run{id: j.Name, buildID: j.Status.BuildID, folder: r.folder(j.Name), names: podutil.Names(j), started: r.o.Now(), done: make(chan struct{})}
+	x := &run{id: j.Name, buildID: j.Status.BuildID, folder: r.folder(j.Name), engine: r.engine, names: podutil.Names(j), started: r.o.Now(), done: make(chan struct{})}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.runs[j.Name] != nil {
@@ -279,7 +280,7 @@ func (r *Runner) kill(ctx context.Context, x *run) error {
 	case <-r.ctx.Done():
 		return errClosed
 	}
-	return r.engine.sweep(ctx, x.folder)
+	return x.engine.sweep(ctx, x.folder)
 }
 
 // discard deletes a folder that nobody uses any more.

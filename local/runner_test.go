@@ -27,11 +27,24 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	for _, f := range atEnd {
+		f()
+	}
+	os.Exit(code)
+}
+
+// atEnd is what to do after all tests.
+var atEnd []func()
+
+// rig is a runner, and where it keeps its runs.
+type rig struct {
+	prowtest.RunnerCase
+	runs string
 }
 
 // open makes a runner of plain processes.
-func open(t testing.TB, change ...func(*local.Options)) prowtest.RunnerCase {
+func open(t testing.TB, change ...func(*local.Options)) rig {
 	t.Helper()
 	dir := t.TempDir()
 	artifacts, err := blob.Dir(filepath.Join(dir, "artifacts"))
@@ -62,10 +75,10 @@ func open(t testing.TB, change ...func(*local.Options)) prowtest.RunnerCase {
 		}
 		r.Close()
 	})
-	return prowtest.RunnerCase{Runner: r, Artifacts: artifacts, Restart: start}
+	return rig{prowtest.RunnerCase{Runner: r, Artifacts: artifacts, Restart: start}, filepath.Join(o.Dir, "runs")}
 }
 
 func TestRunner(t *testing.T) {
 	t.Parallel()
-	prowtest.Runner(t, func(t *testing.T) prowtest.RunnerCase { return open(t) })
+	prowtest.Runner(t, func(t *testing.T) prowtest.RunnerCase { return open(t).RunnerCase })
 }

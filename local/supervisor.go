@@ -120,7 +120,7 @@ func (r *Runner) settle(x *run, how string) {
 // lost ends what a cut-off run left, and makes its result.
 func (r *Runner) lost(x *run, how string) result {
 	endOrphans(x.id, x.buildID)
-	if err := r.engine.sweep(r.ctx, x.folder); err != nil {
+	if err := x.engine.sweep(r.ctx, x.folder); err != nil {
 		r.o.Log.Warn("containers of a lost run not removed", "run", x.id, "err", err)
 	}
 	res := result{Result: podutil.Result{Verdict: prow.Error, Started: x.started, Finished: r.o.Now()}}
@@ -160,7 +160,7 @@ func (r *Runner) takeOver() error {
 			r.o.Log.Warn("run folder not read", "folder", folder, "err", err)
 			continue
 		}
-		x := &run{id: p.Job.Name, buildID: p.Job.Status.BuildID, folder: folder, names: podutil.Names(p.Job), started: p.Created, done: make(chan struct{})}
+		x := &run{id: p.Job.Name, buildID: p.Job.Status.BuildID, folder: folder, engine: p.Engine, names: podutil.Names(p.Job), started: p.Created, done: make(chan struct{})}
 		_, ended := readResult(folder)
 		_, errPid := os.Stat(filepath.Join(folder, pidFile))
 		live := alive(folder)

@@ -160,23 +160,21 @@ func (r *Run) field(p string) (string, error) {
 	return "", fmt.Errorf("the field %s is not known here", p)
 }
 
-// forms returns the shapes in which the secrets may show up: as they are, without
-// white space around them, in base64, and escaped for addresses and JSON.
+// forms returns the shapes in which the secrets may show up: without the white
+// space around them, in base64 with and without it, and escaped for addresses and
+// JSON.
 func forms(secrets []string, shortest int) []string {
 	var out []string
 	for _, s := range secrets {
-		if strings.TrimSpace(s) == "" {
+		t := strings.TrimSpace(s)
+		if t == "" || t == "true" || t == "false" || len(t) < shortest {
 			continue
 		}
-		for _, t := range []string{s, strings.TrimSpace(s)} {
-			if t == "true" || t == "false" || len(t) < shortest {
-				continue
-			}
-			quoted, _ := json.Marshal(t) // a string can always be
-			out = append(out, t,
-				base64.StdEncoding.EncodeToString([]byte(t)), base64.RawStdEncoding.EncodeToString([]byte(t)),
-				base64.URLEncoding.EncodeToString([]byte(t)), base64.RawURLEncoding.EncodeToString([]byte(t)),
-				url.QueryEscape(t), url.PathEscape(t), string(quoted[1:len(quoted)-1]))
+		quoted, _ := json.Marshal(t) // a string can always be
+		out = append(out, t, url.QueryEscape(t), url.PathEscape(t), string(quoted[1:len(quoted)-1]))
+		for _, b := range [][]byte{[]byte(s), []byte(t)} {
+			out = append(out, base64.StdEncoding.EncodeToString(b), base64.RawStdEncoding.EncodeToString(b),
+				base64.URLEncoding.EncodeToString(b), base64.RawURLEncoding.EncodeToString(b))
 		}
 	}
 	slices.Sort(out)

@@ -19,6 +19,9 @@ const (
 	codeInterrupted = 130
 )
 
+// startLimit is for an engine that does not answer.
+const startLimit = 2 * time.Minute
+
 // limits of a run's time.
 type limits struct{ timeout, grace time.Duration }
 
@@ -87,6 +90,9 @@ type ended struct {
 
 // watch starts containers and waits until all have ended, or time or patience has.
 func (r *Run) watch(ctx context.Context, containers []Container, l limits, end <-chan time.Time) Result {
+	if ctx.Err() != nil {
+		return stopped(ctx)
+	}
 	ends := make(chan ended, len(containers))
 	var running []Process
 	for _, c := range containers {
@@ -101,14 +107,14 @@ func (r *Run) watch(ctx context.Context, containers []Container, l limits, end <
 	var cut Result // why it was ended early
 	done := ctx.Done()
 	var next <-chan time.Time // for the next, sterner signal
-	var signals []syscall.Signal
+	var signals []signalAt
 	send := func() {
 		for _, p := range running {
-			_ = p.Signal(signals[0]) // one that has ended is past caring
+			_ = p.Signal(signals[0].signal) // one that has ended is past caring
 		}
 		signals = signals[1:]
 		if next = nil; len(signals) > 0 {
-			next = time.After(l.grace / 2)
+			next = time.After(signals[0].after)
 		}
 	}
 	for len(all) < len(containers) {
@@ -118,15 +124,12 @@ func (r *Run) watch(ctx context.Context, containers []Container, l limits, end <
 		case <-end:
 			end, done = nil, nil
 			cut = Result{Verdict: prow.Failure, ExitCode: codeTimeout, Why: fmt.Sprintf("The test was ended after %v, its time limit.", l.timeout)}
-			signals = []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGKILL}
+			signals = sterner(l.grace, l.grace/2)
 			send()
 		case <-done:
 			end, done = nil, nil
 			cut = stopped(ctx)
-			for _, p := range running {
-				_ = p.Signal(syscall.SIGINT)
-			}
-			signals = []syscall.Signal{syscall.SIGTERM, syscall.SIGCONT, syscall.SIGKILL}
+			signals = sterner(l.grace, min(l.grace/2, time.Second))
 			send()
 		case <-next:
 			send()
@@ -136,6 +139,19 @@ func (r *Run) watch(ctx context.Context, containers []Container, l limits, end <
 		return cut
 	}
 	return r.judge(all, len(containers) == 1)
+}
+
+// signalAt is a signal, and how long after the one before it is sent.
+type signalAt struct {
+	after  time.Duration
+	signal syscall.Signal
+}
+
+// sterner lists what a test is told within its grace: an interrupt, and, if it
+// does not listen to that, to terminate. They do not come at once, since some
+// programs take the second for impatience and drop everything.
+func sterner(grace, second time.Duration) []signalAt {
+	return []signalAt{{0, syscall.SIGINT}, {second, syscall.SIGTERM}, {grace - second, syscall.SIGKILL}}
 }
 
 // judge makes one result of all containers' ends.
@@ -182,7 +198,10 @@ func (r *Run) start(ctx context.Context, c Container, single bool, ends chan<- e
 		log = c
 		finish = func() error { return errors.Join(c.Close(), f.Close()) }
 	}
-	p, err := r.Executor.Start(ctx, r.Folder, c, log)
+	// A start is not broken off half way: what has begun can be stopped properly.
+	starting, cancel := context.WithTimeout(context.WithoutCancel(ctx), startLimit)
+	defer cancel()
+	p, err := r.Executor.Start(starting, r.Folder, c, log)
 	if err != nil {
 		if not := (*NotStarted)(nil); errors.As(err, &not) {
 			fmt.Fprintln(log, not.Error())
