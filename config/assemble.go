@@ -33,7 +33,7 @@ func (l *loader) assemble(c *Config, in *inputs, rep *report) {
 func (l *loader) jobs(c *Config, in *inputs, main *JobConfig, timeout *metav1.Duration, rep *report) {
 	s := &shared{
 		namespace: c.PodNamespace, decorateAll: main.DecorateAllJobs, decorations: c.Plank.decorations(),
-		defaults: c.ProwJobDefaultEntries, queues: c.Plank.JobQueueCapacities, presets: joinPresets(in, main, rep),
+		defaults: c.ProwJobDefaultEntries, queues: c.Plank.JobQueueCapacities, presets: joinPresets(in, main, rep), precise: l.precise,
 	}
 	if timeout != nil {
 		s.timeout = &prow.Duration{Duration: timeout.Duration}
@@ -54,7 +54,7 @@ func (l *loader) jobs(c *Config, in *inputs, main *JobConfig, timeout *metav1.Du
 		wg.Go(func() {
 			slots <- struct{}{}
 			defer func() { <-slots }()
-			pieces[i] = s.finish(f.name, f.jobs(), l.res)
+			pieces[i] = s.finish(f, l.res)
 			pieces[i].of, pieces[i].with = f.hash, key
 		})
 	}
@@ -66,7 +66,7 @@ func (l *loader) jobs(c *Config, in *inputs, main *JobConfig, timeout *metav1.Du
 	l.kept = map[string]*piece{}
 	for i, p := range pieces {
 		l.kept[files[i].name] = p
-		rep.pending = append(rep.pending, p.found...)
+		rep.problems = append(rep.problems, p.problems...)
 		c.join(&p.jobs)
 	}
 	c.shared = s

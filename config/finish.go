@@ -24,6 +24,8 @@ type shared struct {
 	presets     []Preset
 	queues      map[string]int
 	timeout     *prow.Duration // default_job_timeout, if it is given
+
+	precise bool // warnings of jobs, too, are placed to the column
 }
 
 // key changes whenever s does.
@@ -39,7 +41,7 @@ func (s *shared) key() [sha256.Size]byte {
 type piece struct {
 	of, with [sha256.Size]byte // the text, and what is shared
 	jobs     JobConfig
-	found    []finding
+	problems Problems
 }
 
 // finisher turns jobs as written into jobs ready to use.
@@ -50,9 +52,10 @@ type finisher struct {
 	res  regexps
 }
 
-// finish completes the jobs of a file. raw is left as it is.
-func (s *shared) finish(file string, raw *JobConfig, res regexps) *piece {
-	f := &finisher{shared: s, rep: &report{}, file: file, res: res}
+// finish completes the jobs of a file, which are left as they are.
+func (s *shared) finish(file *source, res regexps) *piece {
+	f := &finisher{shared: s, rep: &report{}, file: file.name, res: res}
+	raw := file.jobs()
 	if raw.DecorateAllJobs && !s.decorateAll {
 		own := *s
 		own.decorateAll = true
@@ -69,7 +72,7 @@ func (s *shared) finish(file string, raw *JobConfig, res regexps) *piece {
 		f.periodic(f.spot(trail{"periodics", i}), &j)
 		p.jobs.Periodics = append(p.jobs.Periodics, j)
 	}
-	p.found = f.rep.pending
+	p.problems = f.rep.placed(file, s.precise, &p.jobs)
 	return p
 }
 

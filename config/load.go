@@ -51,9 +51,11 @@ func Load(p Paths) (*Config, error) {
 	return newLoader(p).load(context.Background())
 }
 
-// Check reads and checks everything once and returns all findings, warnings too.
+// Check reads and checks everything once and returns all findings: problems
+// first, then warnings.
 func Check(p Paths) Problems {
 	l := newLoader(p)
+	l.precise = true
 	cfg, err := l.load(context.Background())
 	if cfg != nil {
 		return cfg.Warnings
@@ -71,7 +73,8 @@ type loader struct {
 	res   regexps
 	codec codec
 
-	warned Problems // of the newest load
+	precise bool     // see shared
+	warned  Problems // of the newest load
 }
 
 func newLoader(p Paths) *loader {

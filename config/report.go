@@ -80,3 +80,37 @@ func (r *report) place(in *inputs) {
 	}
 	r.pending = nil
 }
+
+// placed returns what was found about the jobs of a file. To look up a place the
+// file has to be parsed once more, which warnings are not worth while the server
+// runs: unless precise, they are said to be where their job is.
+func (r *report) placed(file *source, precise bool, jobs *JobConfig) Problems {
+	exact := &report{}
+	for _, f := range r.pending {
+		if !f.Warning || precise {
+			exact.pending = append(exact.pending, f)
+			continue
+		}
+		p := f.Problem
+		p.Position, p.Path = jobs.place(f.path), f.path.String()
+		p.File = file.name
+		r.problems = append(r.problems, p)
+	}
+	exact.place(&inputs{jobs: []*source{file}})
+	return append(r.problems, exact.problems...)
+}
+
+// place returns where the job stands that p leads into.
+func (c *JobConfig) place(p trail) Position {
+	at := func(n int) (i int) { i, _ = p[n].(int); return i }
+	key := func() (k string) { k, _ = p[1].(string); return k }
+	switch {
+	case len(p) >= 3 && p[0] == "presubmits" && at(2) < len(c.PresubmitsStatic[key()]):
+		return c.PresubmitsStatic[key()][at(2)].Source
+	case len(p) >= 3 && p[0] == "postsubmits" && at(2) < len(c.PostsubmitsStatic[key()]):
+		return c.PostsubmitsStatic[key()][at(2)].Source
+	case len(p) >= 2 && p[0] == "periodics" && at(1) < len(c.Periodics):
+		return c.Periodics[at(1)].Source
+	}
+	return Position{}
+}
