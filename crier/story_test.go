@@ -185,7 +185,7 @@ func TestAStatusForEachStep(t *testing.T) {
 	t.Parallel()
 	s := begin(t)
 	s.start()
-	s.job("a", "unit")
+	s.job("a", "unit", func(j *prow.Job) { j.CreationTimestamp = j.Status.StartTime })
 	s.told("a", gitHubReporter)
 	if c := s.check("unit"); c.State != prow.CheckPending {
 		t.Errorf("triggered: %+v", c)
@@ -202,6 +202,24 @@ func TestAStatusForEachStep(t *testing.T) {
 	}
 	if all := s.comments(); len(all) != 0 {
 		t.Errorf("a success is commented on: %+v", all)
+	}
+}
+
+func TestAJobThatStartsAtOnceIsPendingOnce(t *testing.T) {
+	t.Parallel()
+	s := begin(t)
+	s.start()
+	s.job("a", "unit")
+	s.job("b", "waits")
+	s.go1("a", prow.Pending)
+	s.told("a", gitHubReporter)
+	s.told("b", gitHubReporter)
+	j, err := s.db.Jobs.Get(t.Context(), "b")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if waited := time.Since(j.CreationTimestamp.Time); waited < soon {
+		t.Errorf("that b waits was told after %v", waited)
 	}
 }
 
@@ -335,6 +353,7 @@ func TestWhatTheForgeForbidsIsGivenUpAndTold(t *testing.T) {
 	s := begin(t, "POST /repos/*/statuses/* 403")
 	s.start()
 	s.job("a", "unit")
+	s.go1("a", prow.Pending)
 	s.told("a", gitHubReporter)
 	notes, err := s.db.Journal.Notes(t.Context(), s.id, 9)
 	if err != nil || len(notes) != 1 || notes[0].Kind != "error" || !strings.Contains(notes[0].Text, "The result of unit could not be reported") {

@@ -49,6 +49,7 @@ const maxTries = 5
 const (
 	defaultWorkers = 10
 	defaultWindow  = 3 * time.Second
+	soon           = 2 * time.Second
 )
 
 // Run works until ctx ends.
@@ -90,7 +91,7 @@ func (w *Worker) Report(ctx context.Context, id string) (again time.Duration, er
 		err = w.keepTrying(ctx, j, storageReporter, w.store(ctx, j))
 		told[storageReporter] = err == nil
 	}
-	if wantsStatus(j, &cfg.GitHubReporter) && !reported(j, gitHubReporter) {
+	if again = tooYoung(j, w.Now()); again == 0 && wantsStatus(j, &cfg.GitHubReporter) && !reported(j, gitHubReporter) {
 		errStatus := w.keepTrying(ctx, j, gitHubReporter, w.status(ctx, j))
 		told[gitHubReporter] = errStatus == nil
 		err = errors.Join(err, errStatus)
@@ -105,7 +106,16 @@ func (w *Worker) Report(ctx context.Context, id string) (again time.Duration, er
 	if comment {
 		w.comments.Ring(pullOf(j).String())
 	}
-	return 0, err
+	return again, err
+}
+
+// tooYoung says how long to wait before telling that a job waits: most start at
+// once, and then one pending status, with a link, says all that two would.
+func tooYoung(j *prow.Job, now time.Time) time.Duration {
+	if j.Status.State != prow.Triggered {
+		return 0
+	}
+	return max(j.CreationTimestamp.Add(soon).Sub(now), 0)
 }
 
 // reported says whether the reporter has told j's state.
