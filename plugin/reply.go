@@ -1,9 +1,11 @@
 package plugin
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -105,20 +107,30 @@ func unseen(s string) string {
 }
 
 func (c *Call) footer() string {
+	f := c.replies()
+	if f.Text != "" {
+		return f.Text
+	}
+	return fmt.Sprintf("The commands I understand are listed [here](%s). If I did something odd, please [report it](%s).", f.CommandsURL, f.ReportURL)
+}
+
+// CommandsURL is where people find the commands of the call's repository.
+func (c *Call) CommandsURL() string {
+	at := c.replies().CommandsURL
+	if strings.Contains(at, "?") {
+		return at
+	}
+	return at + "?repo=" + url.QueryEscape(c.At.Repo.String())
+}
+
+func (c *Call) replies() Footer {
 	var f Footer
 	if raw, ok := section(c.Config, footerKey); ok {
 		_ = json.Unmarshal(raw, &f) // it was checked when it was loaded
 	}
-	if f.Text != "" {
-		return f.Text
-	}
-	if f.CommandsURL == "" {
-		f.CommandsURL = "https://go.k8s.io/bot-commands"
-	}
-	if f.ReportURL == "" {
-		f.ReportURL = "https://github.com/kubernetes-sigs/prow/issues/new?title=Prow%20issue:"
-	}
-	return fmt.Sprintf("The commands I understand are listed [here](%s). If I did something odd, please [report it](%s).", f.CommandsURL, f.ReportURL)
+	f.CommandsURL = cmp.Or(f.CommandsURL, "https://go.k8s.io/bot-commands")
+	f.ReportURL = cmp.Or(f.ReportURL, "https://github.com/kubernetes-sigs/prow/issues/new?title=Prow%20issue:")
+	return f
 }
 
 func section(cfg *config.Config, key string) (json.RawMessage, bool) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"log/slog"
 	"os"
@@ -19,8 +18,6 @@ import (
 	"github.com/prow-ci/prow/plugin"
 	"github.com/prow-ci/prow/prowtest/world"
 )
-
-var update = flag.Bool("update", false, "write the goldens")
 
 // call makes a call of plugin `test` about e on a world.
 func call(w *world.World, cfg *config.Config, e prow.Event) *plugin.Call {
@@ -90,7 +87,7 @@ func TestReplies(t *testing.T) {
 
 func golden(t *testing.T, file, got string) {
 	t.Helper()
-	if *update {
+	if os.Getenv("UPDATE_GOLDEN") != "" {
 		if err := os.WriteFile(file, []byte(got), 0o600); err != nil {
 			t.Fatal(err)
 		}

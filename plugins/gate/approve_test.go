@@ -2,7 +2,6 @@ package gate
 
 import (
 	"bufio"
-	"flag"
 	"maps"
 	"os"
 	"path/filepath"
@@ -18,8 +17,6 @@ import (
 	"github.com/rogpeppe/go-internal/txtar"
 	"sigs.k8s.io/yaml"
 )
-
-var update = flag.Bool("update", false, "write the goldens")
 
 // TestApproval decides the cases of testdata/approve. Each has a section `case`
 // with the facts as YAML, `said` with lines "login: text" or "login (state):
@@ -43,7 +40,7 @@ func TestApproval(t *testing.T) {
 			if got == want {
 				return
 			}
-			if !*update {
+			if os.Getenv("UPDATE_GOLDEN") == "" {
 				t.Fatalf("got:\n%s\nwant:\n%s", got, want)
 			}
 			a.Files = slices.DeleteFunc(a.Files, func(f txtar.File) bool { return f.Name == "want" })

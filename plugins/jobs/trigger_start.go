@@ -51,7 +51,11 @@ func (x *change) start(ctx context.Context, c *plugin.Call, wants []trigger.Want
 	}
 	if x.Mergeable == prow.MergeableNo {
 		c.Did("started nothing: it conflicts with %s", x.Base)
-		return c.Note(ctx, noteRebase, fmt.Sprintf("This pull request cannot be merged into `%s` without conflicts, so no job was started. Please rebase it; the jobs start when you push.", x.Base))
+		why := fmt.Sprintf("This pull request cannot be merged into `%s` without conflicts, so no job was started. Please rebase it; the jobs start when you push.", x.Base)
+		if _, asked := c.Event.(prow.CommentEvent); asked {
+			return c.Reply(ctx, why)
+		}
+		return c.Note(ctx, noteRebase, why)
 	}
 	refs := trigger.PullRefs(x.Pull, x.base)
 	cause := refs

@@ -3,7 +3,6 @@ package jobs
 import (
 	"context"
 	"fmt"
-	"net/url"
 	"slices"
 	"strings"
 
@@ -108,7 +107,7 @@ func (x *change) welcomeText(c *plugin.Call, prominent bool) string {
 	default:
 		fmt.Fprintf(&b, "Regular contributors should [join the org](%s) to skip this step.", join)
 	}
-	fmt.Fprintf(&b, "\n\nThe commands I understand are listed [here](https://go.k8s.io/bot-commands?repo=%s).", url.QueryEscape(c.At.Repo.String()))
+	fmt.Fprintf(&b, "\n\nThe commands I understand are listed [here](%s).", c.CommandsURL())
 	return b.String()
 }
 

@@ -270,7 +270,7 @@ func (s *story) remember() {
 // others too.
 func (s *story) settle() error {
 	quiet := 0
-	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(4 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(8 * time.Millisecond) {
 		busy, err := s.busy()
 		switch {
 		case err != nil:
