@@ -81,6 +81,10 @@ func mergeError(m prow.Move, failed, merged []int, why []string) string {
 	return text + ": " + strings.Join(why, "; ")
 }
 
+// fresh is how old what was read of a pull request may be when it merges, as
+// long as no event came since.
+const fresh = time.Second
+
 // lastLook reads the branch and the pull requests once more right before they
 // merge: a /hold of a moment ago counts. It reports whether something is not as
 // it was decided on; the next look sees it then.
@@ -106,6 +110,9 @@ func (l *look) lastLook(ctx context.Context, m prow.Move) (moved bool, err error
 			s := l.all.of(ref.Number)
 			id := s.Facts.Pull.ID
 			before, _ := v.get(id)
+			if !before.stale && before.pull == s.Facts.Pull && l.w.Now().Sub(before.read) < fresh {
+				return // it was read for this very look
+			}
 			p, e := l.w.Forge.Pull(ctx, id)
 			if e != nil {
 				note(true, e)

@@ -50,7 +50,7 @@ func (w *Worker) took(id prow.IssueID, changes int, p *prow.Pull) {
 		if e.pull == nil || e.pull.HeadSHA != p.HeadSHA {
 			e.unsure = true
 		}
-		e.pull, e.stale = p, e.changes != changes
+		e.pull, e.stale, e.read = p, e.changes != changes, w.Now()
 	})
 }
 

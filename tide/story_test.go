@@ -50,6 +50,7 @@ type town struct {
 	cfg    *config.Config
 	worker *tide.Worker
 	stop   func()
+	calls  *calls // of tide
 
 	mu    sync.Mutex
 	deaf  bool                        // webhooks are lost
@@ -78,6 +79,62 @@ func (f forge) Merge(ctx context.Context, id prow.IssueID, m prow.MergeHow) erro
 func open(t *testing.T, yaml string) *town {
 	t.Helper()
 	return openWith(t, yaml, unitJob)
+}
+
+// calls counts what is asked of the forge.
+type calls struct {
+	prow.Forge
+	mu   sync.Mutex
+	made []string
+}
+
+func (c *calls) call(name string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.made = append(c.made, name)
+}
+
+func (c *calls) take() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	out := c.made
+	c.made = nil
+	return out
+}
+
+func (c *calls) Pull(ctx context.Context, id prow.IssueID) (*prow.Pull, error) {
+	c.call("Pull")
+	return c.Forge.Pull(ctx, id)
+}
+
+func (c *calls) Checks(ctx context.Context, r prow.Repo, sha string) ([]prow.Check, error) {
+	c.call("Checks")
+	return c.Forge.Checks(ctx, r, sha)
+}
+
+func (c *calls) Branch(ctx context.Context, r prow.Repo, name string) (*prow.Branch, error) {
+	c.call("Branch")
+	return c.Forge.Branch(ctx, r, name)
+}
+
+func (c *calls) Repository(ctx context.Context, r prow.Repo) (*prow.Repository, error) {
+	c.call("Repository")
+	return c.Forge.Repository(ctx, r)
+}
+
+func (c *calls) Reviews(ctx context.Context, id prow.IssueID) ([]prow.Review, error) {
+	c.call("Reviews")
+	return c.Forge.Reviews(ctx, id)
+}
+
+func (c *calls) Files(ctx context.Context, id prow.IssueID) ([]prow.File, error) {
+	c.call("Files")
+	return c.Forge.Files(ctx, id)
+}
+
+func (c *calls) SetCheck(ctx context.Context, r prow.Repo, sha string, k prow.Check) error {
+	c.call("SetCheck")
+	return c.Forge.SetCheck(ctx, r, sha, k)
 }
 
 func openWith(t *testing.T, yaml, jobs string, options ...world.Option) *town {
@@ -113,8 +170,9 @@ func openWith(t *testing.T, yaml, jobs string, options ...world.Option) *town {
 
 // start starts a worker on what is there.
 func (w *town) start() {
+	w.calls = &calls{Forge: w.Forge()}
 	worker := &tide.Worker{
-		Forge: forge{w.Forge(), w}, Jobs: w.db.Jobs, Git: w.Git, InRepo: &inrepo.Source{Git: w.Git}, Memory: w.db.Memory, Journal: w.db.Journal,
+		Forge: forge{w.calls, w}, Jobs: w.db.Jobs, Git: w.Git, InRepo: &inrepo.Source{Git: w.Git}, Memory: w.db.Memory, Journal: w.db.Journal,
 		Config: func() *config.Config { return w.cfg }, Now: time.Now, Log: w.Log, Metrics: tide.NewMetrics(),
 	}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -294,6 +352,8 @@ func TestMergesOnTheLastLabel(t *testing.T) {
 	w.says(id, "Not mergeable. Needs lgtm label.")
 	w.test(id)
 	w.tested(id)
+	w.says(id, "Not mergeable. Needs lgtm label.")
+	w.calls.take()
 	start := time.Now()
 	w.label(id, "lgtm")
 	w.merges(id)
@@ -303,6 +363,11 @@ func TestMergesOnTheLastLabel(t *testing.T) {
 		h := w.history()
 		return len(h) == 1 && h[0].Action == prow.Merge && h[0].Err == "" && h[0].Target[0].Number == id.Number
 	})
+	if made := w.calls.take(); len(made) > 12 {
+		t.Errorf("%d calls of the forge from a label to the merge: %v", len(made), made)
+	} else {
+		t.Logf("calls: %v", made)
+	}
 	notes, err := w.db.Journal.Notes(t.Context(), id, 20)
 	must(t, err)
 	var story []string

@@ -25,10 +25,11 @@ type seen struct {
 	checks   []prow.Check
 	approved bool
 
-	stale    bool // the pull request
-	unsure   bool // its checks
-	reviews  bool // its reviews, asked for only where reviewDecision says nothing
-	changes  int  // counts events: what was read before one is stale still
+	stale    bool      // the pull request
+	unsure   bool      // its checks
+	reviews  bool      // its reviews, asked for only where reviewDecision says nothing
+	read     time.Time // when it was read last
+	changes  int       // counts events: what was read before one is stale still
 	refusal  *Refusal
 	recalled bool // refusal was looked for in Memory
 }
@@ -64,7 +65,7 @@ func (v *view) touch(id prow.IssueID, base string) []key {
 	if e.pull == nil {
 		e.pull = &prow.Pull{Issue: prow.Issue{ID: id}, Base: base}
 	}
-	e.stale, e.unsure, e.reviews = true, true, true
+	e.stale, e.reviews = true, true
 	e.changes++
 	return out
 }
