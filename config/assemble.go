@@ -17,9 +17,9 @@ func (l *loader) assemble(c *Config, in *inputs, rep *report) {
 	if in.main != nil {
 		main, name = in.main.value.(*mainFile), in.main.name
 	}
-	top := spot{rep, name, nil}
+	top := spot{rep: rep, file: name}
 	for _, s := range in.extra {
-		mergeShard(&main.ProwConfig, &s.value.(*shardFile).ProwConfig, spot{rep, s.name, nil})
+		mergeShard(&main.ProwConfig, &s.value.(*shardFile).ProwConfig, spot{rep: rep, file: s.name})
 	}
 	explicit := main.DefaultJobTimeout
 	c.ProwConfig = main.ProwConfig
@@ -100,7 +100,7 @@ func joinPresets(in *inputs, main *JobConfig, rep *report) []Preset {
 			for _, k := range keysOf(p.Labels) {
 				id := pair{k, p.Labels[k]}
 				if first, ok := seen[id]; ok {
-					spot{rep, file, trail{"presets", i, "labels", k}}.hinted(
+					spot{rep: rep, file: file, path: trail{"presets", i, "labels", k}}.hinted(
 						"another preset has the label "+k+": "+id.value+" too", "the other is in "+first)
 				}
 				seen[id] = file

@@ -73,7 +73,7 @@ func twins(jobs []branched, kind string, rep *report) {
 
 func twice(rep *report, j, first *JobBase, key, text string) {
 	hint := "the other is in " + first.Source.File + " at " + first.path.String()
-	spot{rep, j.Source.File, j.path}.at(key).hinted(text, hint)
+	spot{rep: rep, file: j.Source.File, path: j.path, job: j.Name}.at(key).hinted(text, hint)
 }
 
 // intersects reports whether some branch may be one of both. Patterns are

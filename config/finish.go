@@ -69,19 +69,19 @@ func (s *shared) finish(file *source, res regexps) *piece {
 		p.jobs.PostsubmitsStatic[repo] = f.postsubmits(trail{"postsubmits", repo}, repo, jobs)
 	}
 	for i, j := range raw.Periodics {
-		f.periodic(f.spot(trail{"periodics", i}), &j)
+		f.periodic(f.spot(trail{"periodics", i}).of(j.Name), &j)
 		p.jobs.Periodics = append(p.jobs.Periodics, j)
 	}
 	p.problems = f.rep.placed(file, s.precise, &p.jobs)
 	return p
 }
 
-func (f *finisher) spot(p trail) spot { return spot{f.rep, f.file, p} }
+func (f *finisher) spot(p trail) spot { return spot{rep: f.rep, file: f.file, path: p} }
 
 func (f *finisher) presubmits(at trail, repo string, jobs []Presubmit) []Presubmit {
 	out := make([]Presubmit, 0, len(jobs))
 	for i, j := range jobs {
-		f.presubmit(f.spot(at).at(i), repo, &j)
+		f.presubmit(f.spot(at).at(i).of(j.Name), repo, &j)
 		out = append(out, j)
 	}
 	return out
@@ -90,7 +90,7 @@ func (f *finisher) presubmits(at trail, repo string, jobs []Presubmit) []Presubm
 func (f *finisher) postsubmits(at trail, repo string, jobs []Postsubmit) []Postsubmit {
 	out := make([]Postsubmit, 0, len(jobs))
 	for i, j := range jobs {
-		f.postsubmit(f.spot(at).at(i), repo, &j)
+		f.postsubmit(f.spot(at).at(i).of(j.Name), repo, &j)
 		out = append(out, j)
 	}
 	return out

@@ -115,7 +115,7 @@ func checkCluster(j *JobBase, allowed []string, rep *report) {
 	if len(allowed) > 0 {
 		hint = "allowed here: " + strings.Join(allowed, ", ") + didYouMean(j.Cluster, allowed)
 	}
-	spot{rep, j.Source.File, j.path}.at("cluster").hinted(fmt.Sprintf("this repository's own jobs may not use cluster %q", j.Cluster), hint)
+	spot{rep: rep, file: j.Source.File, path: j.path, job: j.Name}.at("cluster").hinted(fmt.Sprintf("this repository's own jobs may not use cluster %q", j.Cluster), hint)
 }
 
 // inRepoSources reads and parses the directory if it is there, else the file.

@@ -57,7 +57,7 @@ prow_ignored: {x: 1}
 	for text, want := range map[string]string{
 		"presubmits: [{name: static, context: z, " + pod + "}]":                                        `another presubmit "static" for the same branches`,
 		"presubmits: [{name: new, context: taken, " + pod + "}]":                                       `"new" reports to the context "taken", and so does "static"`,
-		"presubmits: [{name: new, cluster: trusted, " + pod + "}]":                                     `.prow.yaml:1:35: presubmits[0].cluster: this repository's own jobs may not use cluster "trusted" (allowed here: big, default)`,
+		"presubmits: [{name: new, cluster: trusted, " + pod + "}]":                                     `.prow.yaml:1:35: job new: presubmits[0].cluster: this repository's own jobs may not use cluster "trusted" (allowed here: big, default)`,
 		"presubmits: {org/repo: []}":                                                                   ".prow.yaml:1:13: presubmits: is a mapping; want a list",
 		"presubmits: [{name: new, branches: ['('], " + pod + "}]":                                      "presubmits[0].branches[0]: is not a regular expression",
 		"presubmits: [{name: new, labels: {p: \"1\"}, spec: {containers: [{env: [{name: GLOBAL}]}]}}]": `variable "GLOBAL" is there already`,

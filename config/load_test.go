@@ -150,14 +150,14 @@ presubmits:
 config.yaml:5:20: plank.max_concurrency: is -1 (want 0 for no limit, or a number above)
 config.yaml:8:13: tide.queries[0].repos[0]: "nonsense" is not a repository; want owner/name
 config.yaml:12:7: tide.queries[0].missingLabels[1]: label "a" is both required and forbidden
-jobs/a.yaml:5:11: presubmits."o/r"[1].name: "bad name" is not a job name (want letters, digits, - . and _)
-jobs/a.yaml:6:17: presubmits."o/r"[1].always_run: goes not together with run_if_changed (keep one of the two)
-jobs/a.yaml:7:21: presubmits."o/r"[1].run_if_changed: is not a regular expression: missing closing ]: ` + "`[`" + ` (in [)
-jobs/a.yaml:9:11: presubmits."o/r"[2].name: there is another presubmit "good" for the same branches (the other is in jobs/a.yaml at presubmits."o/r"[0])
+jobs/a.yaml:5:11: job bad name: presubmits."o/r"[1].name: "bad name" is not a job name (want letters, digits, - . and _)
+jobs/a.yaml:6:17: job bad name: presubmits."o/r"[1].always_run: goes not together with run_if_changed (keep one of the two)
+jobs/a.yaml:7:21: job bad name: presubmits."o/r"[1].run_if_changed: is not a regular expression: missing closing ]: ` + "`[`" + ` (in [)
+jobs/a.yaml:9:11: job good: presubmits."o/r"[2].name: there is another presubmit "good" for the same branches (the other is in jobs/a.yaml at presubmits."o/r"[0])
 jobs/a.yaml:10:22: presubmits."o/r"[2].max_concurrency: is the text "many"; want a whole number
-jobs/a.yaml:11:49: presubmits."o/r"[2].spec.containers[0].env[0].name: variable "JOB_NAME" is set by Prow itself in a presubmit
+jobs/a.yaml:11:49: job good: presubmits."o/r"[2].spec.containers[0].env[0].name: variable "JOB_NAME" is set by Prow itself in a presubmit
 jobs/a.yaml:11:66: presubmits."o/r"[2].spec.containers[0].env[0].value: is the number 1; want text (put it in quotes: "1")
-jobs/b.yaml:2:3: periodics[0]: says not when it runs (give one of interval, minimum_interval and cron)
+jobs/b.yaml:2:3: job when: periodics[0]: says not when it runs (give one of interval, minimum_interval and cron)
 jobs/b.yaml:4:3: periodics[1]: has no name (every job needs a name)
 jobs/b.yaml:4:3: periodics[1]: has no spec (a job of agent kubernetes needs a pod spec under spec)
 jobs/c.yaml:2:1: is not YAML: found character that cannot start any token (indent with blanks: YAML does not take tabs)`

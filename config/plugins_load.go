@@ -49,9 +49,9 @@ func assemblePlugins(in *inputs, rep *report) *Plugins {
 	a := pluginAssembly{p: p, from: map[string]string{}}
 	p.from = a.from
 	if in.plugins != nil {
-		a.main(in.plugins.value.(*pluginFile), spot{rep, in.plugins.name, nil})
+		a.main(in.plugins.value.(*pluginFile), spot{rep: rep, file: in.plugins.name})
 		for _, s := range in.pluginExtra {
-			a.shard(s.value.(*pluginFile), spot{rep, s.name, nil})
+			a.shard(s.value.(*pluginFile), spot{rep: rep, file: s.name})
 		}
 		a.check(rep)
 	}
@@ -158,7 +158,7 @@ func (a *pluginAssembly) check(rep *report) {
 
 // spot is the entry of a selector.
 func (p *Plugins) spot(rep *report, key, selector string) spot {
-	return spot{rep, p.from[key+"\x00"+selector], trail{key, selector}}
+	return spot{rep: rep, file: p.from[key+"\x00"+selector], path: trail{key, selector}}
 }
 
 // Unknown returns a warning for each plugin that is enabled but not one of known.

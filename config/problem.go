@@ -26,6 +26,7 @@ func (p Position) String() string {
 type Problem struct {
 	Position
 	Path    string `json:"path,omitempty"`    // of the value: presubmits."o/r"[2].spec
+	Job     string `json:"job,omitempty"`     // name of the job it is about
 	Text    string `json:"text"`              // what is wrong, and what was expected
 	Hint    string `json:"hint,omitempty"`    // what to do: "did you mean …"
 	Snippet string `json:"snippet,omitempty"` // the line itself
@@ -36,6 +37,9 @@ func (p Problem) String() string {
 	var b strings.Builder
 	if p.File != "" {
 		b.WriteString(p.Position.String() + ": ")
+	}
+	if p.Job != "" {
+		b.WriteString("job " + p.Job + ": ")
 	}
 	if p.Path != "" {
 		b.WriteString(p.Path + ": ")

@@ -27,14 +27,21 @@ type spot struct {
 	rep  *report
 	file string
 	path trail
+	job  string // name of the job it belongs to
 }
 
 func (s spot) at(more ...any) spot {
-	return spot{s.rep, s.file, append(slices.Clip(s.path), more...)}
+	s.path = append(slices.Clip(s.path), more...)
+	return s
+}
+
+func (s spot) of(job string) spot {
+	s.job = job
+	return s
 }
 
 func (s spot) find(text, hint string, warning bool) {
-	s.rep.pending = append(s.rep.pending, finding{s.file, s.path, Problem{Text: text, Hint: hint, Warning: warning}})
+	s.rep.pending = append(s.rep.pending, finding{s.file, s.path, Problem{Job: s.job, Text: text, Hint: hint, Warning: warning}})
 }
 
 func (s spot) wrong(text string)        { s.find(text, "", false) }
