@@ -13,6 +13,9 @@ import (
 // maxBody is the largest webhook GitHub sends.
 const maxBody = 25 << 20
 
+// maxName is far more than an id or the name of an event takes.
+const maxName = 200
+
 // refusedRequest is why a webhook is not accepted.
 type refusedRequest struct {
 	code int
@@ -96,6 +99,8 @@ func checkHead(r *http.Request) (h head, err error) {
 		return h, refuse(http.StatusForbidden, "Missing X-Hub-Signature-256")
 	case r.Header.Get("Content-Type") != "application/json":
 		return h, refuse(http.StatusBadRequest, "Hook only accepts content-type: application/json")
+	case len(h.id) > maxName || len(h.event) > maxName:
+		return h, refuse(http.StatusBadRequest, "X-GitHub-Delivery or X-GitHub-Event is longer than "+strconv.Itoa(maxName)+" characters")
 	case r.ContentLength > maxBody:
 		return h, tooLarge()
 	}

@@ -42,6 +42,7 @@ func TestWhatIsAccepted(t *testing.T) {
 			r.Body, r.ContentLength = io.NopCloser(strings.NewReader("{")), 1
 			r.Header.Set("X-Hub-Signature-256", sign("{", token))
 		}, 403, "403 Forbidden: the payload is not JSON"},
+		"an endless id": {func(r *http.Request) { r.Header.Set("X-GitHub-Delivery", strings.Repeat("x", 201)) }, 400, "400 Bad Request: X-GitHub-Delivery or"},
 		"too large": {func(r *http.Request) {
 			r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(make([]byte, maxBody+1))), maxBody+1
 		}, 413, "413 Request Entity Too Large: the payload is larger than 25 MiB"},

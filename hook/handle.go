@@ -194,7 +194,12 @@ func (s *several) Unwrap() []error { return s.errs }
 // run gives d to h, and says what came of it.
 func (w *Worker) run(ctx context.Context, d *prow.Delivery, h handler) (prow.Result, error) {
 	begin := w.Now()
-	did, acted, err := h.do(ctx)
+	limited, cancel := context.WithTimeout(ctx, w.timeout())
+	defer cancel()
+	did, acted, err := h.do(limited)
+	if err != nil && limited.Err() != nil && ctx.Err() == nil {
+		err = fmt.Errorf("stopped after %s: %w", w.timeout(), err)
+	}
 	r := prow.Result{Plugin: h.name, Took: w.Now().Sub(begin), Did: did, Done: err == nil || prow.IsFinal(err)}
 	if err != nil {
 		r.Error = err.Error()

@@ -144,6 +144,41 @@ func TestWhenTheForgeSaysLater(t *testing.T) {
 	}
 }
 
+// Two megabytes and ten thousand commands are read in their measure, and what was
+// left out is said.
+func TestAFloodOfCommands(t *testing.T) {
+	t.Parallel()
+	var lines atomic.Int32
+	h := open(t, plugin.Plugin{Name: "p", Commands: []plugin.Command{{Name: "test", Run: func(_ context.Context, _ *plugin.Call, _ prow.CommentEvent, own []plugin.Line) error {
+		lines.Add(int32(len(own)))
+		return nil
+	}}}})
+	h.run()
+	h.post("issue_comment", "d", commentBody(1, strings.Repeat("/test\n", 10000)+strings.Repeat("x", 2<<20)))
+	d := h.settled("d")
+	if d.State != prow.DeliveryHandled || lines.Load() != plugin.MaxLines {
+		t.Errorf("%s %s, %d lines", d.State, d.Error, lines.Load())
+	}
+	notes, err := h.Journal.Notes(t.Context(), d.Where, 10)
+	if err != nil || len(notes) != 2 || notes[1].Text != "9800 more commands of this text were not read: at most 200 are" {
+		t.Errorf("notes %+v, %v", notes, err)
+	}
+}
+
+func TestAHandlerThatHangs(t *testing.T) {
+	t.Parallel()
+	h := open(t, onComment("p", func(ctx context.Context, _ *plugin.Call, _ prow.CommentEvent) error {
+		<-ctx.Done()
+		return ctx.Err()
+	}))
+	h.Timeout, h.Tries = 10*time.Millisecond, 2
+	h.run()
+	h.post("issue_comment", "d", commentBody(1, "x"))
+	if d := h.settled("d"); d.State != prow.DeliveryDead || d.Tries != 2 || d.Error != "p: stopped after 10ms: context deadline exceeded" {
+		t.Errorf("%s after %d tries: %s", d.State, d.Tries, d.Error)
+	}
+}
+
 func TestAPanicIsAnErrorWithItsStack(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer

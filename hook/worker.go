@@ -36,6 +36,7 @@ type Worker struct {
 	Parallel int           // deliveries handled at one time; 0 is 8
 	Tries    int           // before a delivery is given up; 0 is 10
 	Pause    time.Duration // before the second try, then doubled; 0 is one second
+	Timeout  time.Duration // of one plugin's work on one delivery; 0 is 10 minutes
 	Grace    time.Duration // for running handlers once Run is told to end; 0 is 20 seconds
 
 	accepting atomic.Int32 // requests under way
@@ -49,6 +50,8 @@ const maxPause = 5 * time.Minute
 func (w *Worker) parallel() int        { return cmp.Or(w.Parallel, 8) }
 func (w *Worker) tries() int           { return cmp.Or(w.Tries, 10) }
 func (w *Worker) grace() time.Duration { return cmp.Or(w.Grace, 20*time.Second) }
+
+func (w *Worker) timeout() time.Duration { return cmp.Or(w.Timeout, 10*time.Minute) }
 
 // backoff is the pause after the given number of tries.
 func (w *Worker) backoff(tries int) time.Duration {
