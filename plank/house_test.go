@@ -37,6 +37,13 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
+	if len(os.Args) == 3 && os.Args[1] == "plank" {
+		if err := runAll(os.Args[2]); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
 	os.Exit(m.Run())
 }
 
@@ -76,28 +83,43 @@ func build(t testing.TB, change ...func(*config.Plank)) *house {
 // open opens the store and the runner, as a new process does.
 func (h *house) open() {
 	h.t.Helper()
-	db, err := sqlite.Open(h.t.Context(), filepath.Join(h.dir, "prow.db"))
-	if err != nil {
+	if err := h.openErr(h.t.Context()); err != nil {
 		h.t.Fatal(err)
+	}
+}
+
+func (h *house) openErr(ctx context.Context) error {
+	db, err := sqlite.Open(ctx, filepath.Join(h.dir, "prow.db"))
+	if err != nil {
+		return err
 	}
 	h.db = db
 	h.runner, err = local.New(local.Options{
 		Dir: filepath.Join(h.dir, "runs"), Engine: local.Process, HostPaths: []string{h.shared()},
 		Self: []string{"env", "GORACE=atexit_sleep_ms=0", os.Args[0], "supervise", filepath.Join(h.dir, "artifacts")},
 	})
-	if err != nil {
+	return err
+}
+
+func (h *house) close() {
+	h.t.Helper()
+	if err := errors.Join(h.runner.Close(), h.db.Close()); err != nil {
 		h.t.Fatal(err)
+	}
+}
+
+func (h *house) worker() *plank.Worker {
+	return &plank.Worker{
+		Jobs: h.db.Jobs, Runner: h.runner, Journal: h.db.Journal, Config: func() *config.Config { return h.cfg },
+		URL:  func(j *prow.Job) string { return "http://here/run/" + j.Name + "?build=" + j.Status.BuildID },
+		Node: "test", Log: slog.New(slog.DiscardHandler), Now: time.Now, Metrics: plank.NewMetrics(),
 	}
 }
 
 // start runs plank until stop.
 func (h *house) start() {
 	ctx, cancel := context.WithCancel(h.t.Context())
-	w := &plank.Worker{
-		Jobs: h.db.Jobs, Runner: h.runner, Journal: h.db.Journal, Config: func() *config.Config { return h.cfg },
-		URL:  func(j *prow.Job) string { return "http://here/run/" + j.Name + "?build=" + j.Status.BuildID },
-		Node: "test", Log: slog.New(slog.DiscardHandler), Now: time.Now, Metrics: plank.NewMetrics(),
-	}
+	w := h.worker()
 	done := make(chan error)
 	go func() { done <- w.Run(ctx) }()
 	h.end = func() {
@@ -119,9 +141,7 @@ func (h *house) stop() {
 func (h *house) restart() {
 	h.t.Helper()
 	h.stop()
-	if err := errors.Join(h.runner.Close(), h.db.Close()); err != nil {
-		h.t.Fatal(err)
-	}
+	h.close()
 	h.open()
 	h.start()
 }
