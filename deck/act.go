@@ -11,6 +11,7 @@ import (
 	"time"
 
 	prow "github.com/prow-ci/prow"
+	"github.com/prow-ci/prow/config"
 	"github.com/prow-ci/prow/trigger"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
@@ -53,14 +54,16 @@ func (s *Server) act(r *http.Request, action string) (*prow.Job, error) {
 	if action == "abort" {
 		return s.abort(r.Context(), j.Name, user)
 	}
-	return s.rerun(r.Context(), j, user)
+	return s.rerun(r.Context(), j, user, r.URL.Query().Get("mode"))
 }
 
 // rerun creates a copy of j that has not run yet. Asked again within the same
 // second, as by a double click, it is the same copy.
-func (s *Server) rerun(ctx context.Context, j *prow.Job, user string) (*prow.Job, error) {
-	now := s.Now()
-	n := again(j, now)
+func (s *Server) rerun(ctx context.Context, j *prow.Job, user, mode string) (*prow.Job, error) {
+	n, err := s.again(j, mode)
+	if err != nil {
+		return nil, err
+	}
 	n.Annotations[prow.AnnotationRerunOf] = j.Name
 	why := "Run again from a page."
 	if user != "" {
@@ -75,6 +78,58 @@ func (s *Server) rerun(ctx context.Context, j *prow.Job, user string) (*prow.Job
 	}
 	s.Log.Info("job run again", "job", j.Spec.Job, "run", n.Name, "of", j.Name, "user", user)
 	return n, s.note(ctx, n, user, fmt.Sprintf("%s runs again", n.Spec.Job))
+}
+
+// again returns what a rerun of j is: the same job, or with the mode latest the job
+// of this name as it is configured now.
+func (s *Server) again(j *prow.Job, mode string) (*prow.Job, error) {
+	n := again(j, s.Now())
+	switch mode {
+	case "", "original":
+		return n, nil
+	case "latest":
+		return latest(s.Config(), j, n)
+	}
+	return nil, badRequest("There is no mode %s.", "mode is original or latest.", mode)
+}
+
+// latest returns n, the rerun of j, as the central configuration has it now.
+func latest(cfg *config.Config, j, n *prow.Job) (*prow.Job, error) {
+	at, extra := n.Status.StartTime.Time, trigger.Extra{Labels: map[string]string{}}
+	for _, l := range []string{prow.LabelEventGUID, prow.LabelByTide} {
+		if v, ok := j.Labels[l]; ok {
+			extra.Labels[l] = v
+		}
+	}
+	var found []*prow.Job
+	refs := j.MainRefs()
+	switch {
+	case cfg == nil || j.Spec.Type == prow.Batch || refs == nil && j.Spec.Type != prow.Periodic:
+		return nil, badRequest("A %s cannot be run as it is configured now.", "Run it again as it was.", j.Spec.Type)
+	case j.Spec.Type == prow.Periodic:
+		if p := cfg.Periodic(j.Spec.Job); p != nil {
+			found = append(found, trigger.PeriodicJob(cfg, p, n.Name, at, extra))
+		}
+	case j.Spec.Type == prow.Presubmit:
+		for _, p := range cfg.Presubmits(refs.RepoID()) {
+			if p.Name == j.Spec.Job && p.ShouldRun(refs.BaseRef) {
+				found = append(found, trigger.PresubmitJob(cfg, &p, *refs, n.Name, at, extra))
+			}
+		}
+	case j.Spec.Type == prow.Postsubmit:
+		for _, p := range cfg.Postsubmits(refs.RepoID()) {
+			if p.Name == j.Spec.Job && p.ShouldRun(refs.BaseRef) {
+				found = append(found, trigger.PostsubmitJob(cfg, &p, *refs, n.Name, at, extra))
+			}
+		}
+	}
+	if len(found) != 1 {
+		return nil, badRequest("The central configuration has %d jobs %s for this, not one.", "Run it again as it was.", len(found), j.Spec.Job)
+	}
+	if found[0].Annotations == nil {
+		found[0].Annotations = map[string]string{}
+	}
+	return found[0], nil
 }
 
 // again returns a copy of j with a name and a life of its own.

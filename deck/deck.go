@@ -53,6 +53,7 @@ type Server struct {
 	zippers  sync.Pool
 	assets   string // fingerprint of the static files
 	forge    forgeCache
+	counts   counted
 	closing  context.Context
 	closeAll context.CancelFunc
 }

@@ -31,7 +31,7 @@ func (v filesView) head() head { return head{} }
 const maxFiles = 1000
 
 func (s *Server) files(r *http.Request) (view, error) {
-	j, err := s.get(r.Context(), r.PathValue("id"))
+	j, err := s.asked(r)
 	if err != nil {
 		return nil, err
 	}
@@ -111,7 +111,7 @@ const filePolicy = "sandbox allow-scripts; default-src 'self' 'unsafe-inline' da
 
 // file serves an artifact.
 func (s *Server) file(w http.ResponseWriter, r *http.Request) {
-	j, err := s.get(r.Context(), r.PathValue("id"))
+	j, err := s.asked(r)
 	if err != nil {
 		s.fail(w, r, err, false)
 		return

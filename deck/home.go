@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	prow "github.com/prow-ci/prow"
@@ -60,7 +61,7 @@ func (s *Server) home(r *http.Request) (view, error) {
 		return nil, err
 	}
 	failingFirst(v.Running)
-	counts, err := s.Jobs.Count(ctx, prow.JobFilter{Since: day, Visible: !s.ShowHidden})
+	counts, err := s.dayCounts(ctx, day)
 	if err != nil {
 		return nil, err
 	}
@@ -78,6 +79,32 @@ func (s *Server) home(r *http.Request) (view, error) {
 	v.More = len(lines) - len(v.Pulls)
 	v.Empty = len(v.Pulls)+len(v.Running)+len(v.Failing)+len(v.Queues)+len(counts) == 0
 	return v, nil
+}
+
+// countsFresh is how long the counts of the last day are good: counting a day of a
+// large installation costs more than the rest of the page, which looks again
+// every tidePause anyway.
+const countsFresh = 2 * time.Second
+
+// dayCounts counts the jobs since day by state.
+func (s *Server) dayCounts(ctx context.Context, day time.Time) (map[prow.State]int, error) {
+	s.counts.mu.Lock()
+	defer s.counts.mu.Unlock()
+	if s.counts.of != nil && day.Sub(s.counts.at) < countsFresh {
+		return s.counts.of, nil
+	}
+	of, err := s.Jobs.Count(ctx, prow.JobFilter{Since: day, Visible: !s.ShowHidden})
+	if err == nil {
+		s.counts.at, s.counts.of = day, of
+	}
+	return of, err
+}
+
+// counted are counts, and the moment they begin at.
+type counted struct {
+	mu sync.Mutex
+	at time.Time
+	of map[prow.State]int
 }
 
 // pullLines lists the open pull requests that tide knows, those that a person

@@ -194,7 +194,7 @@ func (s *Server) askedLines(r *http.Request) (linesView, error) {
 }
 
 func (s *Server) askedLog(r *http.Request) (*prow.Job, *runLog, error) {
-	j, err := s.get(r.Context(), r.PathValue("id"))
+	j, err := s.asked(r)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -333,7 +333,7 @@ func (s *Server) followLog(w http.ResponseWriter, r *http.Request) {
 	id, container := r.PathValue("id"), r.URL.Query().Get("container")
 	from, err := number(r, "from", 1)
 	if err == nil {
-		_, err = s.get(r.Context(), id)
+		_, err = s.asked(r)
 	}
 	if err != nil {
 		s.fail(w, r, err, true)

@@ -39,6 +39,9 @@ func (s *Server) oldRoutes(mux *http.ServeMux) {
 	mux.HandleFunc("GET /pr-history", s.oldPRHistory)
 	mux.HandleFunc("GET /pr-history/", s.oldPRHistory)
 	mux.HandleFunc("GET /github-link", s.githubLink)
+	mux.HandleFunc("GET /pr-data.js", func(w http.ResponseWriter, r *http.Request) {
+		s.script(w, r, map[string]any{"Login": false, "PullRequestsWithContexts": nil})
+	})
 	for from, to := range map[string]string{
 		"/command-help": "/commands", "/plugin-help": "/commands", "/tide-history": "/tide", "/pr": "/", "/configured-jobs/{$}": "/jobs",
 		"/configured-jobs": "/jobs",
@@ -251,7 +254,12 @@ func (s *Server) oldProwjob(w http.ResponseWriter, r *http.Request) {
 // oldRerun shows what a rerun would be; people pipe it to kubectl create.
 func (s *Server) oldRerun(w http.ResponseWriter, r *http.Request) {
 	if j := s.oldNamed(w, r); j != nil {
-		s.yaml(w, r, again(j, s.Now()))
+		n, err := s.again(j, r.URL.Query().Get("mode"))
+		if err != nil {
+			http.Error(w, err.Error(), s.faultOf(r, err).code)
+			return
+		}
+		s.yaml(w, r, n)
 	}
 }
 
@@ -296,18 +304,6 @@ func (s *Server) oldPluginConfig(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.yaml(w, r, cfg.Plugins)
-}
-
-// oldView leads from the place of a run's files to its page.
-func (s *Server) oldView(w http.ResponseWriter, r *http.Request) {
-	p := strings.Trim(r.PathValue("path"), "/")
-	job, build := path.Base(path.Dir(p)), path.Base(p)
-	j, err := s.oldFind(r, job, build)
-	if err != nil {
-		s.fail(w, r, err, false)
-		return
-	}
-	http.Redirect(w, r, runPath(j.Name), http.StatusFound)
 }
 
 func (s *Server) oldJobHistory(w http.ResponseWriter, r *http.Request) {

@@ -110,24 +110,25 @@ func twin(u *url.URL) string {
 
 func funcs() template.FuncMap {
 	return template.FuncMap{
-		"ago":      ago,
-		"rfc":      func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
-		"exact":    func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") },
-		"seconds":  func(f float64) string { return length(time.Duration(f * float64(time.Second))) },
-		"length":   length,
-		"short":    short,
-		"bytes":    sizeText,
-		"icon":     icon,
-		"word":     word,
-		"checkof":  checkWord,
-		"plural":   plural,
-		"query":    withQuery,
-		"join":     strings.Join,
-		"pullpath": pullPath,
-		"title":    capital,
-		"percent":  func(f float64) string { return strconv.Itoa(int(f*100+0.5)) + " %" },
-		"arg":      func(kv ...any) map[string]any { return pairs(kv) },
-		"verb":     verbWord,
+		"ago":       ago,
+		"rfc":       func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+		"exact":     func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") },
+		"seconds":   func(f float64) string { return length(time.Duration(f * float64(time.Second))) },
+		"length":    length,
+		"short":     short,
+		"bytes":     sizeText,
+		"icon":      icon,
+		"word":      word,
+		"checkof":   checkWord,
+		"plural":    plural,
+		"query":     withQuery,
+		"join":      strings.Join,
+		"pullpath":  pullPath,
+		"title":     capital,
+		"percent":   func(f float64) string { return strconv.Itoa(int(f*100+0.5)) + " %" },
+		"arg":       func(kv ...any) map[string]any { return pairs(kv) },
+		"verb":      verbWord,
+		"hasprefix": strings.HasPrefix,
 	}
 }
 
@@ -172,6 +173,8 @@ func length(d time.Duration) string {
 	switch {
 	case d < 0:
 		return ""
+	case d == 0: // the times of jobs are whole seconds
+		return "under 1 s"
 	case d < 100*time.Millisecond && d > 0:
 		return strconv.FormatInt(max(1, d.Milliseconds()), 10) + " ms"
 	case d < time.Second:

@@ -30,7 +30,7 @@ func (s *Server) list() []route {
 			[]param{{"me", "only pull requests of this author"}}},
 		{"/jobs", "/jobs", "jobs", s.jobs, "Jobs, newest first, a page at a time.", jobsView{}, jobParams},
 		{"/run/{id}", "/runs/{id}", "run", s.run, "One run: its state and why, its first error, tests, files, attempts.", runView{},
-			[]param{{"container", "whose log"}, {"line", "line of the log to begin with"}}},
+			[]param{{"container", "whose log"}, {"line", "line of the log to begin with"}, {"dir", "where its files are, of a run that is forgotten otherwise"}}},
 		{"/pr/{org}/{repo}/{number}", "/pulls/{org}/{repo}/{number}", "pull", s.pull, "Everything about a pull request.", pullView{}, nil},
 		{"/tide", "/tide", "tide", s.tide, "The queues of all branches.", tideView{}, nil},
 		{"/tide/{org}/{repo}/{branch...}", "/tide/{org}/{repo}/{branch...}", "pool", s.pool, "The queue of one branch, and what was decided.", poolView{}, nil},

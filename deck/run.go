@@ -19,29 +19,47 @@ import (
 )
 
 type runView struct {
-	Run        row            `json:"run"`
-	Sentence   string         `json:"sentence"` // why it is where it is
-	Doing      string         `json:"doing,omitempty"`
-	ExitCode   int            `json:"exit_code,omitempty"`
-	Containers []string       `json:"containers,omitempty"`
-	Container  string         `json:"container,omitempty"` // whose log
-	Steps      []step         `json:"steps"`
-	Error      *firstError    `json:"first_error,omitempty"`
-	Tests      *testResults   `json:"tests,omitempty"`
-	Files      []fileLine     `json:"files"`
-	MoreFiles  bool           `json:"more_files,omitempty"`
-	Attempts   []row          `json:"attempts"` // other runs of this job on this change, newest first
-	Last       []row          `json:"last"`     // newest runs of this job on any change
-	Env        []envVar       `json:"environment"`
-	Links      []link         `json:"links,omitempty"`
-	Command    string         `json:"command"` // runs the same job here
-	Log        linesView      `json:"-"`
-	Job        *prow.Job      `json:"-"`
-	meta       map[string]any // of finished.json
+	Run        row          `json:"run"`
+	Sentence   string       `json:"sentence"` // why it is where it is
+	Doing      string       `json:"doing,omitempty"`
+	ExitCode   int          `json:"exit_code,omitempty"`
+	Containers []string     `json:"containers,omitempty"`
+	Container  string       `json:"container,omitempty"` // whose log
+	Steps      []step       `json:"steps"`
+	Error      *firstError  `json:"first_error,omitempty"`
+	Tests      *testResults `json:"tests,omitempty"`
+	Files      []fileLine   `json:"files"`
+	MoreFiles  bool         `json:"more_files,omitempty"`
+	Attempts   []row        `json:"attempts"` // other runs of this job on this change, newest first
+	Last       []row        `json:"last"`     // newest runs of this job on any change
+	Env        []envVar     `json:"environment"`
+	Links      []link       `json:"links,omitempty"`
+	Command    string       `json:"command"`             // runs the same job here
+	Dir        string       `json:"dir,omitempty"`       // of its files
+	Forgotten  bool         `json:"forgotten,omitempty"` // only its files are left
+	Log        linesView    `json:"-"`
+	Job        *prow.Job    `json:"-"`
 }
 
 func (v runView) head() head {
 	return head{Title: fmt.Sprintf("%s %s", v.Run.Job, v.Run.Word), Section: "jobs", Live: "run=" + v.Run.ID}
+}
+
+// Path returns an address of something of this run.
+func (v runView) Path(base, what, key, value string) string {
+	u := url.URL{Path: base + v.Run.ID + what}
+	q := url.Values{}
+	if v.Forgotten {
+		q.Set("dir", v.Dir)
+	}
+	if v.Container != "" && what == "/log" {
+		q.Set("container", v.Container)
+	}
+	if key != "" {
+		q.Set(key, value)
+	}
+	u.RawQuery = q.Encode()
+	return u.String()
 }
 
 // step is a stretch of a run's life.
@@ -89,12 +107,12 @@ const (
 	attemptsShown = 10
 	lastShown     = 20
 	tailShown     = 200
-	errorTime     = 400 * time.Millisecond // to look for the first error before the page is sent
+	errorTime     = 150 * time.Millisecond // to look for the first error before the page is sent
 )
 
 func (s *Server) run(r *http.Request) (view, error) {
 	ctx := r.Context()
-	j, err := s.get(ctx, r.PathValue("id"))
+	j, err := s.asked(r)
 	if err != nil {
 		return nil, err
 	}
@@ -111,12 +129,14 @@ func (s *Server) run(r *http.Request) (view, error) {
 		}
 	}
 	v.Steps = s.steps(j, v.Doing)
+	v.Forgotten = r.URL.Query().Get("dir") != ""
 	v.Env = environment(j)
 	v.Command = runCommand(j)
 	if err := s.addHistory(ctx, &v, j); err != nil {
 		return nil, err
 	}
 	if j.Status.BuildID != "" {
+		v.Dir = prow.Dir(j)
 		if err := s.addFiles(ctx, &v, j); err != nil {
 			return nil, err
 		}
@@ -336,7 +356,7 @@ func clip(lines []logLine, n int) []logLine {
 
 // rawJob answers the job as a resource.
 func (s *Server) rawJob(w http.ResponseWriter, r *http.Request) {
-	j, err := s.get(r.Context(), r.PathValue("id"))
+	j, err := s.asked(r)
 	if err != nil {
 		s.fail(w, r, err, true)
 		return

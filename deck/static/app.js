@@ -191,10 +191,31 @@ class Viewer {
       if (this.running) this.follow(true);
     }
     this.show();
+    if ('find' in box.dataset) this.firstError();
+  }
+  // firstError shows the first error of a log too long to look for it before the
+  // page was sent.
+  async firstError() {
+    await this.search('');
+    if (!this.hits.length) return;
+    const n = this.hits[0].number, t = document.createElement('template');
+    t.innerHTML = await this.lines(Math.max(1, n - 3), 12);
+    for (const l of t.content.children) {
+      if (l.id === 'L' + n) l.classList.add('err');
+      l.removeAttribute('id');
+    }
+    const s = document.createElement('section');
+    s.className = 'first';
+    s.dataset.keep = '';
+    s.innerHTML = '<h2>First error <a href="#L' + n + '">line ' + n + '</a></h2><div class="log still"></div>';
+    s.lastChild.append(t.content);
+    $('#logs').before(s);
   }
   url(what, q) {
     const u = new URL('/run/' + encodeURIComponent(this.box.dataset.id) + what, location);
     for (const k in q) u.searchParams.set(k, q[k]);
+    const dir = new URLSearchParams(location.search).get('dir');
+    if (dir) u.searchParams.set('dir', dir);
     if (this.box.dataset.container) u.searchParams.set('container', this.box.dataset.container);
     return u;
   }
