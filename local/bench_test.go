@@ -19,8 +19,9 @@ import (
 	"github.com/prow-ci/prow/prowtest"
 )
 
-// remote serves a repository o/r with a base and a pull, as a forge would.
-func remote(t testing.TB, serve func(dir string) http.Handler) (refs prow.Refs) {
+// remote serves a repository o/r with a base and a pull, as a forge would, and a
+// commit that clashes with the pull.
+func remote(t testing.TB, serve func(dir string) http.Handler) (refs prow.Refs, clash string) {
 	t.Helper()
 	root := t.TempDir()
 	script := `set -e
@@ -29,8 +30,9 @@ git init -q --bare -b main o/r.git; git init -q -b main w; cd w
 for i in 1 2 3 4 5 6 7 8; do echo $i > f$i; done
 git add -A; git commit -qm base; git checkout -q -b pull; echo x > f2; git commit -qam pull
 git checkout -q main; echo y > f3; git commit -qam more
-git push -q ../o/r.git main pull:refs/pull/1/head
-git rev-parse main pull`
+git checkout -q -b clash; echo z > f2; git commit -qam clash
+git push -q ../o/r.git main pull:refs/pull/1/head clash:refs/pull/2/head
+git rev-parse main pull clash`
 	cmd := exec.Command("sh", "-c", script)
 	cmd.Dir = root
 	out, err := cmd.CombinedOutput()
@@ -41,7 +43,7 @@ git rev-parse main pull`
 	srv := httptest.NewServer(serve(root))
 	t.Cleanup(srv.Close)
 	return prow.Refs{Org: "o", Repo: "r", BaseRef: "main", BaseSHA: ids[0], CloneURI: srv.URL + "/o/r.git",
-		Pulls: []prow.PullRef{{Number: 1, SHA: ids[1], Author: "alice"}}}
+		Pulls: []prow.PullRef{{Number: 1, SHA: ids[1], Author: "alice"}}}, ids[2]
 }
 
 // backend serves repositories by git's own program: the hands see no package git.
@@ -92,7 +94,7 @@ func BenchmarkJobs(b *testing.B) {
 	} {
 		for _, cloning := range []bool{true, false} {
 			b.Run(fmt.Sprintf("%s/cloning=%v", engine.name, cloning), func(b *testing.B) {
-				refs := remote(b, backend)
+				refs, _ := remote(b, backend)
 				c := open(b, engine.change)
 				work := make(chan int)
 				var wg sync.WaitGroup
@@ -144,7 +146,7 @@ func childTime() time.Duration {
 func BenchmarkFirstLine(b *testing.B) {
 	for _, cloning := range []bool{true, false} {
 		b.Run(fmt.Sprintf("cloning=%v", cloning), func(b *testing.B) {
-			refs := remote(b, backend)
+			refs, _ := remote(b, backend)
 			c := open(b)
 			for i := range b.N {
 				id := fmt.Sprint("j", i)

@@ -132,7 +132,7 @@ func TestAContainerSeesAPod(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := openDocker(t, func(o *local.Options) { o.Secrets = secrets })
-	refs := remote(t, backend)
+	refs, _ := remote(t, backend)
 	run, log := play(t, c, prowtest.Script(`pwd; cat f2 f3; echo $GOPATH $ARTIFACTS; cat /etc/tok/key; echo "$PASS"; id -u; echo x > /cache/x; ls /cache; cat /proc/self/status | busybox grep NoNewPrivs; ip link | busybox grep -c UP; echo $(K8S)`),
 		checkout(refs), func(j *prow.Job) {
 			j.Annotations = map[string]string{local.Network: "none"}

@@ -134,7 +134,7 @@ func endDescendants(root int) {
 }
 
 // killRun ends a supervisor and all below it.
-func killRun(folder, id, buildID string) {
+func killRun(folder string) {
 	if pid := supervisorPID(folder); pid > 0 {
 		// A stopped parent still adopts orphans, and starts nothing new.
 		_ = syscall.Kill(pid, syscall.SIGSTOP)
@@ -143,7 +143,7 @@ func killRun(folder, id, buildID string) {
 	} else if pid := lockHolder(folder); pid > 0 {
 		_ = syscall.Kill(pid, syscall.SIGKILL) // it has not begun
 	}
-	endOrphans(id, buildID)
+	endOrphans(folder)
 }
 
 // lockHolder finds a supervisor that has not left its number yet.
@@ -159,13 +159,13 @@ func lockHolder(folder string) int {
 
 // endOrphans kills the processes that a dead supervisor left. They are known by
 // the environment they were given.
-func endOrphans(id, buildID string) {
-	wantID, wantBuild := []byte("PROW_JOB_ID="+id), []byte("BUILD_ID="+buildID)
+func endOrphans(folder string) {
+	want := []byte(folderVariable + "=" + folder)
 	for range 10 {
 		found := false
 		for _, pid := range pids() {
 			b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/environ")
-			if err != nil || pid == os.Getpid() || !hasVariable(b, wantID) || !hasVariable(b, wantBuild) {
+			if err != nil || pid == os.Getpid() || !hasVariable(b, want) {
 				continue
 			}
 			if syscall.Kill(pid, syscall.SIGKILL) == nil {

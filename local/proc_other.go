@@ -28,9 +28,9 @@ func startTime(pid int) string {
 
 func endDescendants(int) {}
 
-func endOrphans(string, string) {}
+func endOrphans(string) {}
 
-func killRun(folder, _, _ string) {
+func killRun(folder string) {
 	if pid := supervisorPID(folder); pid > 0 && pid != os.Getpid() {
 		_ = syscall.Kill(-pid, syscall.SIGKILL)
 		_ = syscall.Kill(pid, syscall.SIGKILL)

@@ -18,6 +18,10 @@ import (
 	"github.com/prow-ci/prow/podutil"
 )
 
+// folderVariable marks, in the environment, all that a test starts, so that it can
+// be found when its supervisor is gone.
+const folderVariable = "PROW_RUN_FOLDER"
+
 // processes is a podutil.Executor without containers: images are ignored, and a
 // test sees this machine. With bubblewrap it can write only to its run.
 type processes struct {
@@ -64,7 +68,7 @@ func (p *processes) Start(_ context.Context, folder string, c podutil.Container,
 	if err != nil {
 		return nil, &podutil.NotStarted{Command: argv[0], Err: err}
 	}
-	env := append(jobEnvironment(folder, p.bwrap != ""), c.Env...)
+	env := append(append(jobEnvironment(folder, p.bwrap != ""), c.Env...), folderVariable+"="+folder)
 	path, err := lookPath(argv[0], dir, env)
 	if err != nil {
 		return nil, &podutil.NotStarted{Command: argv[0], Err: err}

@@ -272,7 +272,7 @@ func (r *Runner) Remove(ctx context.Context, id string) error {
 
 // kill ends a run without grace, and waits until it has ended.
 func (r *Runner) kill(ctx context.Context, x *run) error {
-	killRun(x.folder, x.id, x.buildID)
+	killRun(x.folder)
 	select {
 	case <-x.done:
 	case <-ctx.Done():

@@ -119,7 +119,7 @@ func (r *Runner) settle(x *run, how string) {
 
 // lost ends what a cut-off run left, and makes its result.
 func (r *Runner) lost(x *run, how string) result {
-	endOrphans(x.id, x.buildID)
+	endOrphans(x.folder)
 	if err := x.engine.sweep(r.ctx, x.folder); err != nil {
 		r.o.Log.Warn("containers of a lost run not removed", "run", x.id, "err", err)
 	}

@@ -99,12 +99,13 @@ func (r *Run) do(ctx context.Context) Result {
 	if err := r.prepare(); err != nil {
 		return r.broken(fmt.Errorf("the folder of the run could not be prepared: %w", err))
 	}
+	up := &upload{r: r, ctx: context.WithoutCancel(ctx)}
 	containers, err := r.containers()
 	if err != nil {
-		return r.broken(err)
+		up.started(nil)
+		return up.finish(r.broken(err), nil)
 	}
 	records, clone := r.clone(ctx)
-	up := &upload{r: r, ctx: context.WithoutCancel(ctx)}
 	up.started(records)
 	if clone.Verdict != "" {
 		up.cloneLogAsBuildLog(records)
