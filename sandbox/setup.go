@@ -188,7 +188,7 @@ func (f *Forge) ImportRepo(ctx context.Context, at prow.Repo, path, defaultBranc
 		return err
 	}
 	defer f.git.lock(r.ID)()
-	return f.settle(ctx, r.ID, owner, nil)
+	return f.settle(ctx, r.ID, owner)
 }
 
 func (f *Forge) find(login string) *account {
@@ -425,6 +425,18 @@ func (f *Forge) SetHook(ctx context.Context, url, secret string) error {
 		}
 		now := t.o.Now()
 		t.create(&hook{ID: t.id(), URL: url, Secret: secret, Events: []string{"*"}, Active: true, Created: now, Updated: now})
+		return nil
+	})
+}
+
+// KeepHooks takes back what SetHook set for other addresses than these.
+func (f *Forge) KeepHooks(ctx context.Context, urls ...string) error {
+	return f.write(ctx, func(t *tx) error {
+		for _, h := range t.st.hooks {
+			if h.Repo == 0 && h.Org == 0 && !slices.Contains(urls, h.URL) {
+				t.remove(h)
+			}
+		}
 		return nil
 	})
 }

@@ -48,6 +48,10 @@ func (t *trial) populate(ctx context.Context, path string) error {
 	if err := t.forge.AddLabels(ctx, t.repo, prow.LGTM, prow.Approved, prow.Hold, prow.WIP, prow.OKToTest, prow.NeedsOKToTest); err != nil {
 		return err
 	}
+	// A start at another address leaves nobody at the old one.
+	if err := t.forge.KeepHooks(ctx, t.pages+"/hook"); err != nil {
+		return err
+	}
 	return t.forge.SetHook(ctx, t.pages+"/hook", t.secret)
 }
 

@@ -155,7 +155,7 @@ It is yours now. Open a pull request with git:
 
     git clone %s
     cd %s && git switch -c my-change    # change something, commit
-    git push -u origin my-change        # prints where to open the pull request
+    git push -u origin my-change        # then open it: %s/%s/compare/my-change
 
 or with gh:
 
@@ -165,5 +165,5 @@ or with gh:
 Comment as bob (/lgtm) and carol (/approve) on the forge's pages: %s
 Watch it on Prow's: %s
 Ctrl-C ends it.
-`, t.cloneURL("alice"), t.repo.Name, filepath.Join(o.Data, "forge.sock"), t.tokens["alice"], t.repo, t.url, t.pages)
+`, t.cloneURL("alice"), t.repo.Name, t.url, t.repo, filepath.Join(o.Data, "forge.sock"), t.tokens["alice"], t.repo, t.url, t.pages)
 }
