@@ -141,12 +141,7 @@ func (p *Presubmit) Automatic() bool { return p.AlwaysRun || p.Conditional() }
 func (p *Presubmit) Required() bool { return !p.Optional && !p.SkipReport }
 
 // TriggeredBy reports whether the text of a comment asks for p by its trigger.
-func (p *Presubmit) TriggeredBy(text string) bool {
-	if p.trigger != nil {
-		return p.trigger.MatchString(text)
-	}
-	return asksFor(text, p.Name)
-}
+func (p *Presubmit) TriggeredBy(text string) bool { return NewComment(text).Triggers(p) }
 
 // Every returns the interval, start to start; 0 if p has none.
 func (p *Periodic) Every() time.Duration { return p.interval }

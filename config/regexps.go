@@ -95,31 +95,3 @@ func (f *finisher) pattern(at spot, text string) *pattern {
 func defaultTrigger(name string) string {
 	return `(?m)^/test( | .* )` + regexp.QuoteMeta(name) + `,?($|\s.*)`
 }
-
-// asksFor reports what the expression defaultTrigger(name) would find in text. A
-// comment is held against hundreds of jobs, hence by hand.
-func asksFor(text, name string) bool {
-	for line := range strings.Lines(text) {
-		rest, ok := strings.CutPrefix(strings.TrimSuffix(line, "\n"), "/test ")
-		if ok && hasWord(rest, name) {
-			return true
-		}
-	}
-	return false
-}
-
-// hasWord reports whether name stands in rest between blanks; a comma may follow it.
-func hasWord(rest, name string) bool {
-	for from := 0; ; {
-		i := strings.Index(rest[from:], name)
-		if i < 0 {
-			return false
-		}
-		i += from
-		after := strings.TrimPrefix(rest[i+len(name):], ",")
-		if (i == 0 || rest[i-1] == ' ') && (after == "" || strings.IndexByte("\t\f\r ", after[0]) >= 0) {
-			return true
-		}
-		from = i + 1
-	}
-}

@@ -30,6 +30,7 @@ type Said struct {
 	Text               string // the comment without what is not spoken, see Spoken
 	TestAll            bool
 	Retest             bool // /retest or /retest-required
+	RetestAll          bool // /retest
 	RetestRequired     bool
 	TestManualRequired bool
 	OKToTest           bool
@@ -41,10 +42,12 @@ type Said struct {
 // Read finds the commands in the body of a comment.
 func Read(body string) Said {
 	text := Spoken(body)
+	all := retest.MatchString(text)
 	return Said{
 		Text:               text,
+		RetestAll:          all,
 		TestAll:            testAll.MatchString(text),
-		Retest:             retest.MatchString(text) || retestRequired.MatchString(text),
+		Retest:             all || retestRequired.MatchString(text),
 		RetestRequired:     retestRequired.MatchString(text),
 		TestManualRequired: testManualRequired.MatchString(text),
 		OKToTest:           okToTest.MatchString(text),
@@ -84,24 +87,25 @@ func Commanded(jobs []config.Presubmit, body string, c Change, contexts func() (
 		return a, fmt.Errorf("results of the head, which a retest needs to know: %w", err)
 	}
 	a.Retested = a.Retest
+	comment := config.NewComment(a.Text)
 	a.Wants, a.Skips, err = decide(jobs, c, func(j *config.Presubmit) choice {
-		ch, named := a.choose(j, results, c.OKToTest)
-		a.Named = a.Named || named
-		return ch
+		if comment.Triggers(j) {
+			a.Named = true
+			return choice{selected: true, forced: true, byDefault: true, why: "it was asked for by name"}
+		}
+		return a.choose(j, results, c.OKToTest)
 	})
 	a.Help = a.needsHelp()
 	return a, err
 }
 
-// choose tries the filters in their order; the first that selects decides.
-func (a *Asked) choose(j *config.Presubmit, r results, honoured bool) (ch choice, named bool) {
-	if j.TriggeredBy(a.Text) {
-		return choice{selected: true, forced: true, byDefault: true, why: "it was asked for by name"}, true
-	}
+// choose tries the filters besides a job's own trigger in their order; the first
+// that selects decides.
+func (a *Asked) choose(j *config.Presubmit, r results, honoured bool) choice {
 	why := "no command asks for it; ask with " + j.RerunCommand
-	if retest.MatchString(a.Text) {
+	if a.RetestAll {
 		if ch := r.choose(j, "/retest"); ch.selected {
-			return ch, false
+			return ch
 		}
 		why = r.notAgain(j)
 	}
@@ -109,14 +113,14 @@ func (a *Asked) choose(j *config.Presubmit, r results, honoured bool) (ch choice
 		if j.Optional {
 			why = "/retest-required leaves out optional jobs"
 		} else if ch := r.choose(j, "/retest-required"); ch.selected {
-			return ch, false
+			return ch
 		} else {
 			why = r.notAgain(j)
 		}
 	}
 	if a.TestManualRequired {
 		if !j.Automatic() && !j.Optional {
-			return choice{selected: true, forced: true, why: "/test-manual-required asks for it"}, false
+			return choice{selected: true, forced: true, why: "/test-manual-required asks for it"}
 		}
 		why = "/test-manual-required asks for required jobs that run only when asked for"
 	}
@@ -126,11 +130,11 @@ func (a *Asked) choose(j *config.Presubmit, r results, honoured bool) (ch choice
 			if !a.TestAll {
 				cause = "/ok-to-test"
 			}
-			return choice{selected: true, why: cause + " asks for it"}, false
+			return choice{selected: true, why: cause + " asks for it"}
 		}
 		why = onlyAsked(j)
 	}
-	return choice{why: why}, false
+	return choice{why: why}
 }
 
 // results are the contexts of the head.
