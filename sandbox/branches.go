@@ -181,7 +181,7 @@ func (f *Forge) commitFiles(ctx context.Context, repo int64, actor *account, c f
 	if err != nil {
 		return "", err
 	}
-	return sha, f.settle(ctx, repo, actor, nil)
+	return sha, f.settle(ctx, repo, actor)
 }
 
 // person is how an account signs.

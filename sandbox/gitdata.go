@@ -65,7 +65,7 @@ func (c *call) moveRef(ref, to, old string) error {
 		}
 		return err
 	}
-	return c.settle(ctx, c.repo.ID, c.user, nil)
+	return c.settle(ctx, c.repo.ID, c.user)
 }
 
 func postRef(c *call) (any, error) {

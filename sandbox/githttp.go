@@ -100,7 +100,7 @@ func (f *Forge) receive(w http.ResponseWriter, r *http.Request, id int64, user *
 	held := &held{header: http.Header{}}
 	f.backend(held, r2, id, "/git-receive-pack")
 	unlock := f.git.lock(id)
-	err = f.settle(context.WithoutCancel(r.Context()), id, user, nil)
+	err = f.settle(context.WithoutCancel(r.Context()), id, user)
 	unlock()
 	if err != nil {
 		f.o.Log.Error("push not followed up", "repo", id, "err", err)

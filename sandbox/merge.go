@@ -66,21 +66,33 @@ func (f *Forge) merge(ctx context.Context, i *issue, actor *account, in mergeInp
 	if err != nil {
 		return "", err
 	}
-	if err := f.git.move(ctx, e.repo, heads+e.baseRef, sha, e.base); err != nil {
-		if exitCode(err) != 0 { // a push came first
-			return "", notAllowed("Base branch was modified. Review and try the merge again.")
-		}
+	if err := f.announce(ctx, i, &merging{sha, actor.ID}); err != nil {
 		return "", err
 	}
-	if err := f.settle(ctx, e.repo, actor, &merged{e.number, sha}); err != nil {
+	if err := f.git.move(ctx, e.repo, heads+e.baseRef, sha, e.base); err != nil {
+		if exitCode(err) != 0 { // a push came first
+			err = notAllowed("Base branch was modified. Review and try the merge again.")
+		}
+		return "", errors.Join(err, f.announce(ctx, i, nil))
+	}
+	if err := f.settle(context.WithoutCancel(ctx), e.repo, actor); err != nil {
 		return "", err
 	}
 	if f.snapshot(f.repoOf(i)).DeleteMerged && e.headRepo == e.repo {
 		if err := f.git.move(ctx, e.repo, heads+e.headRef, zero, ""); err == nil {
-			return sha, f.settle(ctx, e.repo, actor, nil)
+			return sha, f.settle(ctx, e.repo, actor)
 		}
 	}
 	return sha, nil
+}
+
+// announce writes down which commit is going to merge i; nil takes it back.
+func (f *Forge) announce(ctx context.Context, i *issue, m *merging) error {
+	return f.write(ctx, func(t *tx) error {
+		i.Pull.Merging = m
+		t.save(i)
+		return nil
+	})
 }
 
 func (f *Forge) repoOf(i *issue) *repo {

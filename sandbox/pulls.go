@@ -189,7 +189,7 @@ func (f *Forge) openPull(ctx context.Context, r *repo, actor *account, n newPull
 			MaintainerEdits: n.maintainer && from.ID != r.ID, Commits: x.stat.commits, Additions: x.stat.additions, Deletions: x.stat.deletions, ChangedFiles: x.stat.files,
 		})
 		// Here, so that nobody sees a pull request without its ref.
-		if err := f.fetchHead(ctx, from.ID, r.ID, i.Number, headSHA); err != nil {
+		if err := f.git.move(ctx, r.ID, fmt.Sprintf("refs/pull/%d/head", i.Number), headSHA, ""); err != nil {
 			return err
 		}
 		t.onIssue(i, actor, "opened", nil)
@@ -509,7 +509,7 @@ func putUpdateBranch(c *call) (any, error) {
 		err = c.git.move(ctx, e.repo, heads+e.headRef, sha, e.head)
 	}
 	if err == nil {
-		err = c.settle(ctx, e.repo, c.user, nil)
+		err = c.settle(ctx, e.repo, c.user)
 	}
 	return answer{code: http.StatusAccepted, body: obj{"message": "Updating pull request branch.", "url": fmt.Sprintf("%s/%s/%s/pull/%d", c.o.URL, c.path("owner"), c.path("repo"), e.number)}}, err
 }

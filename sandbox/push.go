@@ -20,16 +20,10 @@ const maxPushed = 20 // commits that a push event lists
 
 func (m *moved) branch() (string, bool) { return strings.CutPrefix(m.ref, "refs/heads/") }
 
-// merge says that a push is the merge of a pull request.
-type merged struct {
-	number int
-	sha    string
-}
-
 // settle looks which refs of a repository moved since the last look and does all
 // that follows: push events, heads of pull requests, pull requests that are closed
 // or merged by it. The caller holds the repository's lock. actor may be nil.
-func (f *Forge) settle(ctx context.Context, repoID int64, actor *account, by *merged) error {
+func (f *Forge) settle(ctx context.Context, repoID int64, actor *account) error {
 	now, err := f.git.refs(ctx, repoID)
 	if err != nil {
 		return err
@@ -67,7 +61,7 @@ func (f *Forge) settle(ctx context.Context, repoID int64, actor *account, by *me
 			t.headMoved(h, actor)
 		}
 		for _, m := range moves {
-			t.landedOn(r, m, actor, by)
+			t.landedOn(r, m, actor)
 		}
 		return nil
 	})
@@ -263,7 +257,7 @@ func (t *tx) headMoved(h head, actor *account) {
 }
 
 // landedOn marks the pull requests that a push to their base contains.
-func (t *tx) landedOn(r *repo, m *moved, actor *account, by *merged) {
+func (t *tx) landedOn(r *repo, m *moved, actor *account) {
 	branch, ok := m.branch()
 	if !ok || m.after == zero {
 		return
@@ -273,19 +267,19 @@ func (t *tx) landedOn(r *repo, m *moved, actor *account, by *merged) {
 		if p == nil || i.State != "open" || p.BaseRef != branch {
 			continue
 		}
-		sha := ""
+		sha, who := "", actor
 		switch {
-		case by != nil && by.number == i.Number:
-			sha = by.sha
+		case p.Merging != nil && m.landed[p.Merging.SHA]:
+			sha, who = p.Merging.SHA, t.account(p.Merging.By)
 		case m.landed[p.HeadSHA] && m.before != zero:
 			sha = p.HeadSHA
 		default:
 			continue
 		}
-		p.Merged, p.MergedBy, p.MergeSHA = t.o.Now(), actor.ID, sha
+		p.Merged, p.MergedBy, p.MergeSHA, p.Merging = t.o.Now(), who.ID, sha, nil
 		p.BaseSHA = m.before
-		t.note(i, actor, event{Kind: "merged", SHA: sha})
-		t.close(i, actor, "")
+		t.note(i, who, event{Kind: "merged", SHA: sha})
+		t.close(i, who, "")
 	}
 }
 
@@ -294,7 +288,7 @@ func (t *tx) landedOn(r *repo, m *moved, actor *account, by *merged) {
 func (f *Forge) catchUp(ctx context.Context) error {
 	for _, r := range f.st.repos {
 		unlock := f.git.lock(r.ID)
-		err := f.settle(ctx, r.ID, nil, nil)
+		err := f.settle(ctx, r.ID, nil)
 		unlock()
 		if err != nil {
 			return fmt.Errorf("sandbox: repository %d: %w", r.ID, err)

@@ -120,6 +120,7 @@ func (t *tx) dropRepo(r *repo) {
 			t.remove(h)
 		}
 	}
+	t.shown.Delete(r.Parent)
 	t.remove(r)
 }
 

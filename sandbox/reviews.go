@@ -108,6 +108,9 @@ func postReview(c *call) (any, error) {
 		return nil, err
 	}
 	v, err := c.addReview(c.r.Context(), e, c.user, in)
+	if no := (*fail)(nil); asFail(err, &no) && no.code == http.StatusUnprocessableEntity {
+		return nil, &fail{no.code, "Unprocessable Entity", []any{words(no)}} // here GitHub lists sentences
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -160,10 +160,10 @@ func (v *visit) addPull(d *pullView, i *issue, x *facts) {
 	d.Commits, d.Files, d.Additions, d.Deletions = p.Commits, p.ChangedFiles, p.Additions, p.Deletions
 	d.Reviewers = v.logins(p.Reviewers)
 	for _, s := range v.latest(i.Repo, p.HeadSHA) {
-		d.Checks = append(d.Checks, checkLine{s.Context, s.State, strings.TrimSpace(s.Text), s.TargetURL})
+		d.Checks = append(d.Checks, checkLine{s.Context, s.State, strings.TrimSpace(s.Text), link(s.TargetURL)})
 	}
 	for _, k := range v.latestRuns(i.Repo, p.HeadSHA) {
-		d.Checks = append(d.Checks, checkLine{k.Name, cmp.Or(k.Conclusion, k.Status), k.Title, k.DetailsURL})
+		d.Checks = append(d.Checks, checkLine{k.Name, cmp.Or(k.Conclusion, k.Status), k.Title, link(k.DetailsURL)})
 	}
 	if x == nil {
 		return
@@ -183,6 +183,14 @@ func (v *visit) addPull(d *pullView, i *issue, x *facts) {
 	}
 }
 
+// link is an address that is safe to click, or nothing.
+func link(s string) string {
+	if u, err := url.Parse(s); err == nil && (u.Scheme == "http" || u.Scheme == "https") {
+		return s
+	}
+	return ""
+}
+
 // history mixes comments, reviews and events, oldest first.
 func (v *visit) history(i *issue) []talkLine {
 	var out []talkLine
@@ -199,7 +207,12 @@ func (v *visit) history(i *issue) []talkLine {
 		text := map[string]string{"APPROVED": "approved these changes", "CHANGES_REQUESTED": "requested changes", "COMMENTED": "reviewed", "DISMISSED": "had a review that was dismissed", "PENDING": "has a review that is not submitted"}[r.State]
 		out = append(out, talkLine{Kind: "review " + lower(r.State), Who: v.account(r.Author).Login, Text: text, Body: r.Body, At: r.Submitted, id: r.ID})
 	}
+	last := ""
 	for _, e := range v.st.events[i.ID] {
+		merged := last == "merged" && e.Kind == "closed" // says the same twice
+		if last = e.Kind; merged {
+			continue
+		}
 		if text := v.tell(e); text != "" {
 			out = append(out, talkLine{Kind: "event", Who: v.account(e.Actor).Login, Text: text, At: e.Created, id: e.ID})
 		}

@@ -116,12 +116,19 @@ type (
 		Merged           time.Time
 		MergedBy         int64
 		MergeSHA         string
+		Merging          *merging `json:",omitempty"`
 		Reviewers        []int64
 		ReviewTeams      []int64
 		Commits          int
 		Additions        int
 		Deletions        int
 		ChangedFiles     int
+	}
+	// merging is a merge about to move the base branch: whoever comes after a
+	// killed process knows by it whose merge that was.
+	merging struct {
+		SHA string
+		By  int64
 	}
 	reaction struct {
 		ID      int64
