@@ -20,7 +20,7 @@ func (v approvalVerdict) text() string {
 	}
 	fmt.Fprintf(&b, "[APPROVALNOTIFIER] This PR is **%s**\n\n", state)
 	if v.Approved && !v.Met {
-		b.WriteString("Approval requirements were bypassed: somebody added the label by hand.\n\n")
+		b.WriteString("It counts as approved because somebody put the label on by hand.\n\n")
 	}
 	v.writeApprovals(&b)
 	if !v.Approved {
@@ -34,9 +34,9 @@ func (v approvalVerdict) text() string {
 	if len(v.Files) == 0 {
 		b.WriteString("This pull request changes no files, so there is nothing to approve.\n\n")
 	}
-	fmt.Fprintf(&b, "The full list of commands accepted by this bot can be found [here](%s?repo=%s).\n\n", v.Options.CommandHelpLink, url.QueryEscape(v.ID.Repo.String()))
+	fmt.Fprintf(&b, "What you can say to me is listed [here](%s?repo=%s).\n\n", v.Options.CommandHelpLink, url.QueryEscape(v.ID.Repo.String()))
 	if v.Approved {
-		fmt.Fprintf(&b, "The pull request process is described [here](%s).\n\n", v.Options.ProcessLink)
+		fmt.Fprintf(&b, "How review works here: [the process](%s).\n\n", v.Options.ProcessLink)
 	}
 	v.writeDetails(&b)
 	v.writeProblems(&b)
@@ -45,7 +45,7 @@ func (v approvalVerdict) text() string {
 }
 
 func (v approvalVerdict) writeApprovals(b *strings.Builder) {
-	b.WriteString("This pull-request has been approved by: ")
+	b.WriteString("Approvals so far: ")
 	var links []string
 	for _, a := range v.Approvals {
 		links = append(links, fmt.Sprintf("*<a href=\"%s\" title=\"%s\">%s</a>*", a.URL, a.How, a.Login))
@@ -55,14 +55,14 @@ func (v approvalVerdict) writeApprovals(b *strings.Builder) {
 }
 
 func (v approvalVerdict) writeWhom(b *strings.Builder) {
-	process := fmt.Sprintf("For more information see [the code review process](%s).\n\n", v.Options.ProcessLink)
+	process := fmt.Sprintf("How that works: [the review process](%s).\n\n", v.Options.ProcessLink)
 	if len(v.Assign) > 0 {
-		fmt.Fprintf(b, "Once this PR has been reviewed, please assign %s for approval by writing `/assign %s` in a comment. %s",
+		fmt.Fprintf(b, "Still to approve: %s. Ask with `/assign %s`. %s",
 			strings.Join(v.Assign, ", "), mentions(v.Assign), process)
 		process = ""
 	}
 	if len(v.Ask) > 0 {
-		fmt.Fprintf(b, "Already assigned and able to approve: %s. Ask them by writing a comment. %s", strings.Join(v.Ask, ", "), process)
+		fmt.Fprintf(b, "Assigned already, and able to approve: %s. A friendly comment may help. %s", strings.Join(v.Ask, ", "), process)
 		if process == "" {
 			b.WriteString("\n\n")
 		}
@@ -84,13 +84,13 @@ func (v approvalVerdict) writeIssue(b *strings.Builder) {
 	}
 	switch {
 	case v.Issue != "":
-		fmt.Fprintf(b, "Associated issue: *#%s*\n\n", v.Issue)
+		fmt.Fprintf(b, "Linked issue: *#%s*\n\n", v.Issue)
 	case len(v.NoIssueBy) > 0:
-		fmt.Fprintf(b, "Associated issue requirement bypassed by: *%s*\n\n", strings.Join(v.NoIssueBy, ", "))
+		fmt.Fprintf(b, "No linked issue is needed, says *%s*\n\n", strings.Join(v.NoIssueBy, ", "))
 	case v.Approved:
-		b.WriteString("Associated issue requirement bypassed by hand.\n\n")
+		b.WriteString("No linked issue is needed, since the label was put on by hand.\n\n")
 	default:
-		b.WriteString("*No associated issue*. Name one in the description of this pull request by its number, as in `#1234`, or let an approver waive it by `/approve no-issue`.\n\n")
+		b.WriteString("*No linked issue.* Name one in the description of this pull request by its number, as in `#1234`, or let an approver waive it by `/approve no-issue`.\n\n")
 	}
 }
 
@@ -101,7 +101,7 @@ func (v approvalVerdict) writeDetails(b *strings.Builder) {
 		b.WriteString("<details open>\n")
 	}
 	if len(v.Dirs) > 0 {
-		b.WriteString("Needs approval from an approver in each of these files:\n\n")
+		b.WriteString("Each of these files has approvers, and one of them has to say yes:\n\n")
 	} else {
 		b.WriteString("No file needs an approval.\n\n")
 	}
@@ -116,7 +116,7 @@ func (v approvalVerdict) writeDetails(b *strings.Builder) {
 			fmt.Fprintf(b, "- **[%s](%s)**\n", file, v.link(file))
 		}
 	}
-	b.WriteString("\nApprovers can indicate their approval by writing `/approve` in a comment\nApprovers can cancel approval by writing `/approve cancel` in a comment\n</details>\n")
+	b.WriteString("\nTo approve, comment `/approve`; to take it back, `/approve cancel`.\n</details>\n")
 }
 
 func (v approvalVerdict) writeProblems(b *strings.Builder) {
