@@ -92,6 +92,17 @@ func VerdictName(id IssueID) string { return "tide/pull/" + id.String() }
 // Record, newest first.
 func HistoryName(r Repo, branch string) string { return "tide/history/" + r.String() + ":" + branch }
 
+// FreezeName is where Memory keeps the Freeze of a branch; absent, it is open.
+func FreezeName(r Repo, branch string) string { return "tide/freeze/" + r.String() + ":" + branch }
+
+// Freeze keeps a branch from merging until the person who set it, or another,
+// lifts it. Tide reads it at each look.
+type Freeze struct {
+	By  string    `json:"by"`
+	Why string    `json:"why"`
+	At  time.Time `json:"at"`
+}
+
 // Record is one move that was made.
 type Record struct {
 	Time    time.Time `json:"time"`

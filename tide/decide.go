@@ -12,6 +12,7 @@ import (
 type Input struct {
 	BaseSHA  string
 	Blockers []prow.Blocker
+	Freeze   *prow.Freeze
 	Hold     string      // the forge lets nothing in: why
 	Pulls    []*Standing // in the pool, in the order of the queue
 	Sets     []*Set      // tested together on BaseSHA, all still here with these heads
@@ -51,6 +52,8 @@ func Decide(in Input) prow.Move {
 	switch {
 	case len(in.Blockers) > 0:
 		return prow.Move{Do: prow.Blocked, Why: "Merging is blocked by " + blockerList(in.Blockers) + "."}
+	case in.Freeze != nil:
+		return prow.Move{Do: prow.Blocked, Why: frozen(in.Freeze)}
 	case in.Hold != "":
 		return prow.Move{Do: prow.Wait, Why: in.Hold}
 	case passed != nil && len(passed.Refs) == 1:
@@ -74,7 +77,7 @@ func Decide(in Input) prow.Move {
 // roomForSet reports whether it is worth looking for a set to test.
 func (in *Input) roomForSet() bool {
 	_, running, _ := in.sets()
-	return len(in.Blockers) == 0 && in.Hold == "" && running == nil && len(in.Pulls) > 1
+	return len(in.Blockers) == 0 && in.Freeze == nil && in.Hold == "" && running == nil && len(in.Pulls) > 1
 }
 
 // sets returns a set that passed, the one that runs and still may pass, and the
@@ -133,6 +136,10 @@ func whyWait(running *Set, ready, lagging, pending *Standing) string {
 		return fmt.Sprintf("#%d is being tested.", pending.Ref.Number)
 	}
 	return "Nothing can be tested: each pull request here failed on this base, or waits for a check that is not Prow's."
+}
+
+func frozen(f *prow.Freeze) string {
+	return sentence("Merging is frozen by " + f.By + ": " + f.Why)
 }
 
 func numbers(refs []prow.PullRef) string {

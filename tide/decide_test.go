@@ -51,6 +51,7 @@ func TestDecide(t *testing.T) {
 		"an empty pool waits":      {Input{}, prow.Wait, "", "No pull request"},
 		"a blocker stops it all":   {Input{Blockers: []prow.Blocker{{Number: 12}}, Pulls: p(candidate(1, Passing)), Sets: sets(aSet(Passing, 1, 2))}, prow.Blocked, "", "issue 12"},
 		"two blockers are named":   {Input{Blockers: []prow.Blocker{{Number: 12}, {Number: 13}}}, prow.Blocked, "", "issues 12, 13"},
+		"a frozen branch rests":    {Input{Freeze: &prow.Freeze{By: "alice", Why: "release day"}, Pulls: p(candidate(1, Passing))}, prow.Blocked, "", "frozen by alice: release day"},
 		"a forbidden branch rests": {Input{Hold: "The forge lets nothing in.", Pulls: p(candidate(1, Passing))}, prow.Wait, "", "lets nothing"},
 
 		"the first that passes merges":         {Input{Pulls: p(candidate(7, Passing), candidate(9, Passing))}, prow.Merge, "#7", "passed"},

@@ -69,6 +69,9 @@ func (w *Worker) look(ctx context.Context, cfg *config.Config, k key) (*look, er
 		return nil, err
 	}
 	l.in = Input{BaseSHA: l.branch.SHA, Blockers: w.state().view.blockersOf(k)}
+	if err := load(ctx, w.Memory, prow.FreezeName(k.Repo, k.Branch), &l.in.Freeze); err != nil {
+		return nil, err
+	}
 	if h := l.pool.hold; h != nil && l.now.Before(h.Until) && h.SHA == l.branch.SHA {
 		l.in.Hold = "The forge lets nothing into " + k.Branch + ": " + h.Words
 	}

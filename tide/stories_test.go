@@ -419,3 +419,17 @@ func TestTrouble(t *testing.T) {
 		}
 	}
 }
+
+// A person freezes the branch: nothing merges, and everybody reads why.
+func TestAFreeze(t *testing.T) {
+	t.Parallel()
+	w := open(t, strings.Replace(lgtmQuery, "1h", "1s", 1))
+	id := w.pulls("a")[0]
+	freeze, err := json.Marshal(prow.Freeze{By: "carol", Why: "release day"})
+	must(t, err)
+	must(t, w.db.Memory.Save(t.Context(), prow.FreezeName(w.repo, "main"), freeze))
+	w.label(id, "lgtm")
+	w.says(id, "Not mergeable. Merging is frozen by carol: release day.")
+	must(t, w.db.Memory.Save(t.Context(), prow.FreezeName(w.repo, "main"), nil))
+	w.merges(id)
+}

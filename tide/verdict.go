@@ -19,7 +19,7 @@ const maxStatus = 140
 // with, or nil.
 func Say(s *Standing, r *Rules, in *Input, place int, set *Set, now time.Time) prow.Verdict {
 	v := prow.Verdict{Pull: s.Ref, Repo: r.Repo, Branch: r.Branch, At: now, Place: place, Tests: s.Tests}
-	v.InPool = s.InPool && len(in.Blockers) == 0
+	v.InPool = s.InPool && len(in.Blockers) == 0 && in.Freeze == nil
 	v.State, v.Text = status(s, r, in)
 	v.Items = items(s, r, in, place, set)
 	return v
@@ -33,6 +33,8 @@ func status(s *Standing, r *Rules, in *Input) (prow.CheckState, string) {
 		return prow.CheckError, no + " " + s.Deny
 	case len(in.Blockers) > 0:
 		return prow.CheckError, no + " Merging is blocked by " + blockerList(in.Blockers) + "."
+	case in.Freeze != nil:
+		return prow.CheckError, no + " " + frozen(in.Freeze)
 	case s.Gap != "":
 		return prow.CheckPending, no + s.Gap
 	case s.Facts.Broken != "":
@@ -82,6 +84,9 @@ func items(s *Standing, r *Rules, in *Input, place int, set *Set) []prow.Item {
 	for _, b := range in.Blockers {
 		out = append(out, prow.Item{Kind: "blocker", What: fmt.Sprintf("issue %d", b.Number), Why: "It blocks merging: " + b.Title,
 			Who: "whoever may close the issue", URL: b.URL})
+	}
+	if f := in.Freeze; f != nil {
+		out = append(out, prow.Item{Kind: "blocker", What: "branch " + r.Branch + " is open", Why: frozen(f), Who: f.By + ", or an administrator"})
 	}
 	if s.Facts.Broken != "" {
 		out = append(out, prow.Item{Kind: "config", What: "the repository's jobs", Why: s.Facts.Broken, Who: "the author"})

@@ -135,36 +135,30 @@ func (w *Worker) poolOfJob(ctx context.Context, id string) (key, bool) {
 const (
 	syncPeriod = time.Minute
 	fullEvery  = 10
+	retryPass  = 5 * time.Second
 )
 
 // sweepAlways makes the full pass at the start, and again and again as a net
 // under the events. A changed configuration is noticed within a second.
 func (w *Worker) sweepAlways(ctx context.Context) {
 	var version string
-	var next time.Time
-	passes := 0
+	var wait time.Duration // until the next pass
+	passes := 0            // since the last full one
 	for ctx.Err() == nil {
 		cfg := w.Config()
-		changed := cfg.Version != version
-		if now := time.Now(); changed || !now.Before(next) {
-			if changed {
-				passes = 0
-			}
-			err := w.sweep(ctx, cfg, passes%fullEvery == 0)
-			passes++
-			version, next = cfg.Version, now.Add(period(cfg))
-			if err != nil && ctx.Err() == nil {
+		if cfg.Version != version {
+			version, passes, wait = cfg.Version, 0, 0
+		}
+		if wait <= 0 {
+			wait = period(cfg)
+			if err := w.sweep(ctx, cfg, passes%fullEvery == 0); err != nil && ctx.Err() == nil {
 				w.Log.Error("full pass failed", "worker", "tide", "err", err)
-				passes = 0
-				next = now.Add(min(period(cfg), 5*time.Second))
+				passes, wait = -1, min(wait, retryPass)
 			}
+			passes++
 		}
-		timer := time.NewTimer(time.Second)
-		select {
-		case <-ctx.Done():
-		case <-timer.C:
-		}
-		timer.Stop()
+		_ = pause(ctx, time.Second) // the loop asks ctx itself
+		wait -= time.Second
 	}
 }
 
