@@ -106,9 +106,10 @@ func TestSecrets(t *testing.T) {
 	}
 	c := open(t, func(o *local.Options) { o.Secrets = secrets })
 	change := []func(*prow.Job){
-		prowtest.Script(`test ${#A} = 15 && test $B = sw0rdf1sh; echo seen $?; echo "$A"; printf %s "$A" | base64; printf hunter2; sleep 0.1; echo hunter2; echo dXNlcjpzM2NyM3Q=; echo "it is $B" > $ARTIFACTS/log`),
+		prowtest.Script(`test ${#A} = 15 && test $B = sw0rdf1sh; echo seen $?; echo "$A"; printf %s "$A" | base64; printf hunter2; sleep 0.1; echo hunter2; echo dXNlcjpzM2NyM3Q=; echo "it is $B" > $ARTIFACTS/log; cd $ARTIFACTS; gzip -k log; tar czf clean.tgz -C / dev/null; echo broken | gzip | head -c 12 > broken.gz; mkdir raw; cp log raw/log`),
 		func(j *prow.Job) {
 			j.Spec.PodSpec.Containers[0].Env = []corev1.EnvVar{{Name: "A", ValueFrom: key("tok", "key")}, {Name: "B", ValueFrom: key("tok", "other")}, {Name: "C", ValueFrom: key("reg", ".dockerconfigjson")}}
+			j.Spec.DecorationConfig.CensoringOptions = &prow.CensoringOptions{ExcludeDirectories: []string{"raw"}}
 		},
 	}
 	run, log := play(t, c, change...)
@@ -118,6 +119,18 @@ func TestSecrets(t *testing.T) {
 	}
 	if got := file(t, c, job(change...), "artifacts/log"); got != "it is XXXXXXXX\n" {
 		t.Errorf("artifact %q", got)
+	}
+	if got := file(t, c, job(change...), "artifacts/raw/log"); got != "it is sw0rdf1sh\n" {
+		t.Errorf("artifact that is not to be censored %q", got)
+	}
+	file(t, c, job(change...), "artifacts/clean.tgz")
+	for _, name := range []string{"log.gz", "broken.gz"} {
+		if _, err := fs.Stat(c.Artifacts, path.Join(prow.Dir(job(change...)), "artifacts", name)); err == nil {
+			t.Errorf("%s was uploaded", name)
+		}
+	}
+	if got := file(t, c, job(change...), "finished.json"); !strings.Contains(got, "log.gz: left out: there is a secret in this archive") {
+		t.Errorf("finished.json = %s", got)
 	}
 	run, _ = play(t, open(t), prowtest.Script("true"), func(j *prow.Job) {
 		j.Spec.PodSpec.Containers[0].Env = []corev1.EnvVar{{Name: "A", ValueFrom: key("tok", "key")}}

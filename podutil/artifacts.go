@@ -78,6 +78,13 @@ func (u *upload) copyArtifact(root *os.Root, name string) error {
 		return fmt.Errorf("%w: it is not a file", errLeftOut)
 	}
 	hide := u.r.hidden()
+	if len(hide) > 0 {
+		if !u.censored(name) {
+			hide = nil
+		} else if err := inspect(f, hide); err != nil {
+			return fmt.Errorf("%w: %w", errLeftOut, err)
+		}
+	}
 	return u.put(u.name(path.Join(prow.ArtifactsDir, name)), func(w io.Writer) error {
 		if _, err := f.Seek(0, io.SeekStart); err != nil {
 			return err

@@ -17,6 +17,7 @@ type censor struct {
 	first   [256]bool // bytes that begin a secret
 	longest int
 	held    []byte
+	found   bool // there was a secret
 	err     error
 }
 
@@ -93,6 +94,7 @@ func (c *censor) pass(b []byte, hold int) (rest []byte) {
 		if to > hold {
 			return b[from:] // what follows may make it longer
 		}
+		c.found = true
 		c.write([]byte(Mark))
 		at = to
 	}

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 	"syscall"
 	"time"
 
@@ -35,6 +36,8 @@ type Run struct {
 
 	began    time.Time
 	secrets  []string
+	hideOnce sync.Once
+	hide     []string
 	warnings []string
 }
 

@@ -215,17 +215,22 @@ func (r *Run) start(ctx context.Context, c Container, single bool, ends chan<- e
 	return p, nil
 }
 
-// hidden returns what must not be seen in logs and artifacts.
+// hidden returns what must not be seen in logs and artifacts. The secrets are all
+// known before the first container starts.
 func (r *Run) hidden() []string {
-	if d := r.Job.Spec.DecorationConfig; d != nil {
-		if d.CensorSecrets != nil && !*d.CensorSecrets {
-			return nil
+	r.hideOnce.Do(func() {
+		shortest := 0
+		if d := r.Job.Spec.DecorationConfig; d != nil {
+			if d.CensorSecrets != nil && !*d.CensorSecrets {
+				return
+			}
+			if o := d.CensoringOptions; o != nil && o.MinimumSecretLength != nil {
+				shortest = *o.MinimumSecretLength
+			}
 		}
-		if o := d.CensoringOptions; o != nil && o.MinimumSecretLength != nil {
-			return forms(r.secrets, *o.MinimumSecretLength)
-		}
-	}
-	return forms(r.secrets, 0)
+		r.hide = forms(r.secrets, shortest)
+	})
+	return r.hide
 }
 
 // roomLeft sees whether the disk is full: then a test's failure says nothing.
