@@ -2,8 +2,8 @@
 // sandbox with hook and real plugins behind it.
 //
 // Takes: a txtar file; its comment is the script, its files are configuration
-// (config.yaml, plugins.yaml) and contents of repositories (dir/name). Gives: a
-// test. Woken by: nobody.
+// (config.yaml, plugins.yaml), contents of repositories (dir/name), and faults, a
+// line each as sandbox.ParseFault reads them. Gives: a test. Woken by: nobody.
 //
 // A line of a script is a command and its arguments; 'quotes' hold an argument
 // together, \n in them begins a line (\r is there too), # begins a comment. After each command that
@@ -117,12 +117,17 @@ func (c *clock) tick() {
 
 func open(t *testing.T, a *txtar.Archive, plugins []plugin.Plugin) *story {
 	t.Helper()
-	clock := &clock{at: prowtest.Epoch}
-	w := world.New(t, world.At(clock.now))
-	s := &story{T: t, World: w, clock: clock, files: map[string]string{}, repos: map[prow.Repo]bool{}, seen: map[string]bool{}}
+	files := map[string]string{}
 	for _, f := range a.Files {
-		s.files[f.Name] = string(f.Data)
+		files[f.Name] = string(f.Data)
 	}
+	clock, tries, faults := &clock{at: prowtest.Epoch}, 1, []string(nil)
+	for line := range strings.Lines(files["faults"]) {
+		// an error is a finding, unless things go wrong on purpose
+		faults, tries = append(faults, strings.TrimSpace(line)), 0
+	}
+	w := world.New(t, world.At(clock.now), world.Faults(t, faults...))
+	s := &story{T: t, World: w, clock: clock, files: files, repos: map[prow.Repo]bool{}, seen: map[string]bool{}}
 	db, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "prow.db"))
 	if err != nil {
 		t.Fatal(err)
@@ -142,7 +147,7 @@ func open(t *testing.T, a *txtar.Archive, plugins []plugin.Plugin) *story {
 			Forge: forge, Jobs: db.Jobs, Memory: db.Memory, Git: w.Git, InRepo: &inrepo.Source{Git: w.Git},
 			Owners: &plugin.Owners{Git: w.Git, Forge: forge}, Now: time.Now, Plugins: plugins,
 		},
-		Tries: 1, // an error is a finding, not something to try again
+		Tries: tries, Pause: time.Millisecond,
 	}
 	s.run()
 	return s
