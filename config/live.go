@@ -87,16 +87,19 @@ func (l *Live) read(ctx context.Context) (*Config, error) {
 func (l *Live) follow(ctx context.Context, w *watcher) {
 	defer w.close()
 	for w.next(ctx) {
-		l.reload(ctx)
+		cfg, err := l.read(ctx)
+		for err != nil && w.again(ctx) {
+			cfg, err = l.read(ctx)
+		}
+		if ctx.Err() == nil {
+			l.take(cfg, err)
+		}
 	}
 }
 
-func (l *Live) reload(ctx context.Context) {
-	cfg, err := l.read(ctx)
-	switch {
-	case ctx.Err() != nil:
-		return
-	case err != nil:
+// take puts what was loaded in use, or notes why it cannot be.
+func (l *Live) take(cfg *Config, err error) {
+	if err != nil {
 		l.spoil(err)
 		return
 	}

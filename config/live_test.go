@@ -14,10 +14,10 @@ import (
 	"github.com/prow-ci/prow/config"
 )
 
-// open opens the configuration in dir and returns what Watch yields.
-func open(t *testing.T, dir string, check func(*config.Config) error) (*config.Live, func() *config.Config) {
+// open opens a configuration and returns what Watch yields.
+func open(t testing.TB, p config.Paths, check func(*config.Config) error) (*config.Live, func() *config.Config) {
 	t.Helper()
-	l, err := config.Open(t.Context(), paths(dir), slog.New(slog.DiscardHandler), check)
+	l, err := config.Open(t.Context(), p, slog.New(slog.DiscardHandler), check)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,7 +49,7 @@ func job(name string) string { return strings.Replace(oneJob, "NAME", name, 1) }
 func TestLive(t *testing.T) {
 	t.Parallel()
 	dir := write(t, "-- config.yaml --\nlog_level: info\n-- jobs/sub/a.yaml --\n"+job("a"))
-	l, next := open(t, dir, nil)
+	l, next := open(t, paths(dir), nil)
 	if c := next(); c != l.Current() || c.Periodic("a") == nil {
 		t.Fatal("the first is not the current one")
 	}
@@ -91,7 +91,7 @@ func TestLiveConfigMap(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	_, next := open(t, m, nil)
+	_, next := open(t, paths(m), nil)
 	next()
 	if err := os.Symlink("..2", filepath.Join(m, "..tmp")); err != nil {
 		t.Fatal(err)
@@ -114,7 +114,7 @@ func TestLiveCheck(t *testing.T) {
 		}
 		return nil
 	}
-	l, next := open(t, dir, check)
+	l, next := open(t, paths(dir), check)
 	next()
 	put(t, dir, "-- config.yaml --\nlog_level: debug\n")
 	if s := stale(t, l, true); s.Problems.Error() != "not so loud" || l.Current().LogLevel != "info" {
@@ -134,7 +134,7 @@ func TestLiveCheck(t *testing.T) {
 // Watching ends with its context.
 func TestWatchEnds(t *testing.T) {
 	t.Parallel()
-	l, _ := open(t, write(t, "-- config.yaml --\n{}\n"), nil)
+	l, _ := open(t, paths(write(t, "-- config.yaml --\n{}\n")), nil)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	n := 0
@@ -158,7 +158,7 @@ presubmits: {o/r: [{name: a, labels: {p: "1"}, `+pod+`}]}
 -- jobs/b.yaml --
 presubmits: {o/r: [{name: b, unknown: 1, `+pod+`}]}
 `)
-	_, next := open(t, dir, nil)
+	_, next := open(t, paths(dir), nil)
 	next()
 	put(t, dir, "-- config.yaml --\npresets: [{labels: {p: \"1\"}, env: [{name: A}, {name: B}]}]\ndecorate_all_jobs: false\n")
 	c := next()

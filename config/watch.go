@@ -15,9 +15,10 @@ import (
 )
 
 const (
-	settle    = 50 * time.Millisecond // after the last event, before looking
-	pollOften = time.Second           // where the kernel tells nothing
-	pollNet   = 5 * time.Second       // beside its events, in case some get lost
+	settle    = 10 * time.Millisecond  // after the last event, before looking
+	writing   = 100 * time.Millisecond // how long somebody may take to write a file
+	pollOften = time.Second            // where the kernel tells nothing
+	pollNet   = 5 * time.Second        // beside its events, in case some get lost
 )
 
 // watcher tells that something below the configured paths may have changed: by
@@ -115,6 +116,19 @@ func (w *watcher) next(ctx context.Context) bool {
 	}
 }
 
+// again waits a moment and reports whether something changed once more: what
+// was seen may have been half written.
+func (w *watcher) again(ctx context.Context) bool {
+	select {
+	case <-ctx.Done():
+	case <-time.After(writing):
+	}
+	now := w.look()
+	changed := now != w.seen
+	w.seen = now
+	return changed
+}
+
 // wait returns at an event, once things have settled, or when it is time to look.
 func (w *watcher) wait(ctx context.Context) bool {
 	period := pollOften
@@ -141,7 +155,7 @@ func (w *watcher) wait(ctx context.Context) bool {
 			if first.IsZero() {
 				first = time.Now()
 			}
-			if time.Since(first) < 10*settle {
+			if time.Since(first) < 20*settle {
 				timer.Reset(settle)
 			}
 		}
