@@ -343,6 +343,40 @@ func TestEqualQuestionsAreAskedOnce(t *testing.T) {
 	}
 }
 
+// Who asked first may go away; those who waited for the answer get theirs.
+func TestTheFirstToAskMayLeave(t *testing.T) {
+	t.Parallel()
+	arrived, release := make(chan struct{}, 10), make(chan struct{})
+	f := wire(t, func(w http.ResponseWriter, r *http.Request) {
+		arrived <- struct{}{}
+		select {
+		case <-release:
+			reply(w, 200, `{"number":1}`)
+		case <-r.Context().Done():
+		}
+	})
+	id := prow.IssueID{Repo: repo, Number: 1}
+	first, leave := context.WithCancel(t.Context())
+	var all sync.WaitGroup
+	all.Go(func() {
+		if _, err := f.Issue(first, id); !errors.Is(err, context.Canceled) {
+			t.Errorf("the first got %v", err)
+		}
+	})
+	<-arrived
+	for range 3 {
+		all.Go(func() {
+			if i, err := f.Issue(t.Context(), id); err != nil || i.ID.Number != 1 {
+				t.Errorf("%+v, %v", i, err)
+			}
+		})
+	}
+	leave()
+	<-arrived // one of the others asks again
+	close(release)
+	all.Wait()
+}
+
 // The answer to a new comment may be lost: it is there once all the same.
 func TestACommentWhoseAnswerIsLost(t *testing.T) {
 	t.Parallel()
