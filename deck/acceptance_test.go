@@ -347,3 +347,30 @@ func (b *browser) key(k string) {
 	b.t.Helper()
 	b.do(chromedp.KeyEvent(k))
 }
+
+// When the server goes away the page says so, and keeps what it shows.
+func TestALostConnection(t *testing.T) {
+	s := newSite(t, full)
+	s.story()
+	b := newBrowser(t)
+	b.quiet = true // the browser says so, too
+	b.open(s.url + "/jobs")
+	b.until("the page is live", `window.performance.getEntriesByType('resource').some(e => e.name.includes('/static/app.js'))`)
+	s.Close()
+	s.down()
+	b.until("a note says that the connection is lost", `document.getElementById('lost') && document.querySelectorAll('tr.row').length > 5`)
+}
+
+// In a very long log, the first error is found after the page is there.
+func TestTheFirstErrorOfAVeryLongLog(t *testing.T) {
+	s := newSite(t, full)
+	j := job("run-long", "unit", 12, prow.Failure, time.Minute)
+	s.create(j)
+	noise := strings.Repeat("no errors here, says ERRORS of errors\n", 1<<20)
+	s.write(prow.Dir(j)+"/build-log.txt", strings.Repeat(noise, 5)+"panic: the mast\nafter\n")
+	b := newBrowser(t)
+	b.open(s.url + "/run/run-long")
+	b.until("the first error is shown", `document.querySelector('.first .err').innerText.includes('the mast') && document.querySelector('.first h2 a').innerText === 'line 5242881'`)
+	eval[bool](b, `document.querySelector('.first h2 a').click(); true`)
+	b.until("and its link leads into the log", inSight("L5242881"))
+}

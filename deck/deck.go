@@ -54,6 +54,7 @@ type Server struct {
 	assets   string // fingerprint of the static files
 	forge    forgeCache
 	counts   counted
+	results  testsCache
 	closing  context.Context
 	closeAll context.CancelFunc
 }

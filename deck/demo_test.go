@@ -40,6 +40,7 @@ type site struct {
 	cfg    *config.Config
 	url    string
 	client *http.Client
+	down   func() // stops the server
 }
 
 // newSite opens an empty deck at noon, where everybody may do everything.
@@ -65,10 +66,10 @@ func newSite(t *testing.T, change ...func(*deck.Server)) *site {
 	}
 	web := httptest.NewServer(s.Server)
 	s.url, s.client = web.URL, web.Client()
+	s.down = func() { web.CloseClientConnections(); web.Close() }
 	t.Cleanup(func() {
 		s.Close()
-		web.CloseClientConnections()
-		web.Close()
+		s.down()
 		_ = db.Close()
 	})
 	return s

@@ -77,7 +77,11 @@ func (s *Server) addFiles(ctx context.Context, v *runView, j *prow.Job) error {
 	if err != nil {
 		return err
 	}
-	v.Tests = s.tests(ctx, j, files)
+	if j.Complete() {
+		v.Tests = s.testsOf(ctx, j)
+	} else {
+		v.Tests = s.tests(ctx, j, files)
+	}
 	v.Links = s.links(j)
 	v.Files, v.MoreFiles = files[:min(len(files), filesShown)], more || len(files) > filesShown
 	return nil

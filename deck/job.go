@@ -15,6 +15,8 @@ type jobView struct {
 	Runs  []row  `json:"runs"` // newest first
 	Stats stats  `json:"stats"`
 	Next  string `json:"next,omitempty"` // for the parameter before
+	// Tests failed or were flaky in the newest runs, the worst first.
+	Tests []testRecord `json:"tests"`
 }
 
 func (v jobView) head() head { return head{Title: v.Name, Section: "jobs", Live: "job=" + v.Name} }
@@ -47,7 +49,8 @@ func (s *Server) job(r *http.Request) (view, error) {
 		}
 	}
 	v.Stats = statsOf(v.Runs)
-	return v, nil
+	v.Tests, err = s.record(r.Context(), f)
+	return v, err
 }
 
 // NextPath returns the page of older runs.

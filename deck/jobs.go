@@ -1,8 +1,8 @@
 package deck
 
 import (
-	"fmt"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -178,9 +178,9 @@ func (s *Server) jump(w http.ResponseWriter, r *http.Request) {
 	if id, err := prow.ParseIssueID(q); err == nil {
 		to = pullPath(id)
 	} else if repo, err := prow.ParseRepo(q); err == nil {
-		to = fmt.Sprintf("/repo/%s", repo)
+		to = (&url.URL{Path: "/repo/" + repo.String()}).String()
 	} else if _, err := s.get(r.Context(), q); err == nil {
-		to = "/run/" + q
+		to = runPath(q)
 	} else if q != "" {
 		to = "/jobs" + withQuery("", "job", pattern(q))
 	}

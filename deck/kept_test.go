@@ -82,3 +82,26 @@ func TestRerunAsConfiguredNow(t *testing.T) {
 		t.Errorf("as YAML: %d %s", code, body)
 	}
 }
+
+// The page of a job says which tests fail again and again, and the page of a run
+// how often a test that failed did so before.
+func TestRecordOfTests(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	suite := func(oars, tide string) string {
+		return `<testsuite name="s"><testcase name="TestOars">` + oars + `</testcase><testcase name="TestTide">` + tide + `</testcase><testcase name="TestFine"/></testsuite>`
+	}
+	const bad = `<failure message="no"/>`
+	for i, xml := range []string{suite(bad, ""), suite(bad, `<flakyFailure message="once"/>`), suite("", ""), suite(bad, "")} {
+		j := job([]string{"r0", "r1", "r2", "r3"}[i], "unit", 7, prow.Failure, time.Duration(10-i)*time.Hour)
+		s.create(j)
+		s.write(prow.Dir(j)+"/artifacts/sub/junit.xml", xml)
+	}
+	text := seen(s.page("/job/unit"))
+	if !strings.Contains(text, "in the newest 4 runs with results") || !strings.Contains(text, "3 times TestOars") || !strings.Contains(text, "flaky TestTide") || strings.Contains(text, "TestFine") {
+		t.Errorf("the job's page says %s", text)
+	}
+	if text := seen(s.page("/run/r3")); !strings.Contains(text, "TestOars · failed in 3 of the newest 4 runs") {
+		t.Errorf("the run's page says %s", text)
+	}
+}

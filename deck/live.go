@@ -58,9 +58,9 @@ type hub struct {
 
 	mu      sync.Mutex
 	subs    map[*sub]bool
-	stop    context.CancelFunc
-	jobs    map[string]bool // changed since the last round
-	boxes   map[string]bool // deliveries
+	stop    context.CancelFunc // nil: nothing is watched
+	jobs    map[string]bool    // changed since the last round
+	boxes   map[string]bool    // deliveries
 	planned bool
 }
 
@@ -83,20 +83,33 @@ func (h *hub) join(ctx context.Context, t topic) *sub {
 		h.subs, h.jobs, h.boxes = map[*sub]bool{}, map[string]bool{}, map[string]bool{}
 	}
 	h.subs[s] = true
-	if len(h.subs) == 1 {
+	if h.stop == nil {
 		ctx, h.stop = h.server.whileOpen(context.WithoutCancel(ctx))
 		go h.watch(ctx)
 	}
 	return s
 }
 
+// hubLinger is how long the hub watches on when everybody has left: who goes from
+// page to page leaves and joins all the time, and a watch begins with all that
+// exists.
+const hubLinger = 30 * time.Second
+
 func (h *hub) leave(s *sub) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	delete(h.subs, s)
-	if len(h.subs) == 0 {
-		h.stop()
+	if len(h.subs) > 0 {
+		return
 	}
+	time.AfterFunc(hubLinger, func() {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		if len(h.subs) == 0 && h.stop != nil {
+			h.stop()
+			h.stop = nil
+		}
+	})
 }
 
 func (h *hub) watch(ctx context.Context) {

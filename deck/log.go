@@ -132,6 +132,22 @@ type linesView struct {
 
 func (v linesView) head() head { return head{} }
 
+// Older returns the line to ask for to see what is above; 0 if nothing is.
+func (v linesView) Older() int {
+	if len(v.Lines) == 0 || v.Lines[0].Number == 1 {
+		return 0
+	}
+	return max(1, v.Lines[0].Number-tailShown+2*before)
+}
+
+// Newer returns the line to ask for to see what is below; 0 if nothing is.
+func (v linesView) Newer() int {
+	if len(v.Lines) == 0 || v.Lines[len(v.Lines)-1].Number >= v.Total {
+		return 0
+	}
+	return v.Lines[len(v.Lines)-1].Number + before
+}
+
 // HTML returns the lines as the page shows them.
 func (v linesView) HTML() template.HTML { return paintLines(v.Lines, true) }
 

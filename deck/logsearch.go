@@ -26,7 +26,7 @@ const defaultErrors = `timed out|ERROR:|(FAIL|Failure \[)\b|panic\b|^E\d{4} \d\d
 // errorHints are texts one of which is in every line that defaultErrors match.
 func errorHints() [][]byte {
 	var out [][]byte
-	for _, h := range []string{"timed out", "ERROR:", "FAIL", "Failure [", "panic", "rror", "atal", "*** [", "Traceback ", "\nE0", "\nE1"} {
+	for _, h := range []string{"timed out", "ERROR:", "ERROR\x1b", "FAIL", "Failure [", "panic", "rror:", "rror\x1b", "atal:", "atal\x1b", "*** [", "Traceback ", "\nE0", "\nE1"} {
 		out = append(out, []byte(h))
 	}
 	return out

@@ -28,6 +28,7 @@ type runView struct {
 	Steps      []step       `json:"steps"`
 	Error      *firstError  `json:"first_error,omitempty"`
 	Tests      *testResults `json:"tests,omitempty"`
+	Record     []testRecord `json:"record,omitempty"` // of tests in the newest runs of this job, if some failed here
 	Files      []fileLine   `json:"files"`
 	MoreFiles  bool         `json:"more_files,omitempty"`
 	Attempts   []row        `json:"attempts"` // other runs of this job on this change, newest first
@@ -45,6 +46,16 @@ func (v runView) head() head {
 	return head{Title: fmt.Sprintf("%s %s", v.Run.Job, v.Run.Word), Section: "jobs", Live: "run=" + v.Run.ID}
 }
 
+// Often says how often a test that failed here did so lately.
+func (v runView) Often(c testCase) string {
+	for _, r := range v.Record {
+		if r.Name == c.Name && r.Class == c.Class && r.Suite == c.Suite && r.Of > 1 {
+			return fmt.Sprintf("failed in %d of the newest %d runs", r.Failed+r.Flaky, r.Of)
+		}
+	}
+	return ""
+}
+
 // Path returns an address of something of this run.
 func (v runView) Path(base, what, key, value string) string {
 	u := url.URL{Path: base + v.Run.ID + what}
@@ -52,7 +63,7 @@ func (v runView) Path(base, what, key, value string) string {
 	if v.Forgotten {
 		q.Set("dir", v.Dir)
 	}
-	if v.Container != "" && what == "/log" {
+	if v.Container != "" && key != "container" && !strings.HasPrefix(what, "/files") {
 		q.Set("container", v.Container)
 	}
 	if key != "" {
@@ -107,6 +118,7 @@ const (
 	attemptsShown = 10
 	lastShown     = 20
 	tailShown     = 200
+	before        = 20                     // lines shown above the one asked for
 	errorTime     = 150 * time.Millisecond // to look for the first error before the page is sent
 )
 
@@ -138,6 +150,15 @@ func (s *Server) run(r *http.Request) (view, error) {
 	if j.Status.BuildID != "" {
 		v.Dir = prow.Dir(j)
 		if err := s.addFiles(ctx, &v, j); err != nil {
+			return nil, err
+		}
+	}
+	if v.Tests != nil && len(v.Tests.Bad) > 0 {
+		f := prow.JobFilter{Job: j.Spec.Job}
+		if refs := j.MainRefs(); refs != nil {
+			f.Repo = refs.RepoID()
+		}
+		if v.Record, err = s.record(ctx, f); err != nil {
 			return nil, err
 		}
 	}
@@ -297,7 +318,7 @@ func (s *Server) addLog(r *http.Request, v *runView, j *prow.Job) error {
 		return err
 	}
 	if from > 0 {
-		from = max(1, from-20)
+		from = max(1, from-before)
 	}
 	if v.Log, err = s.part(ctx, l, from, tailShown); err != nil {
 		return err
