@@ -31,9 +31,10 @@ func (l *loader) assemble(c *Config, in *inputs, rep *report) {
 
 // jobs finishes the jobs of every file, on all cores, and joins them.
 func (l *loader) jobs(c *Config, in *inputs, main *JobConfig, timeout *metav1.Duration, rep *report) {
+	presets := joinPresets(in, main, rep)
 	s := &shared{
 		namespace: c.PodNamespace, decorateAll: main.DecorateAllJobs, decorations: c.Plank.decorations(),
-		defaults: c.ProwJobDefaultEntries, queues: c.Plank.JobQueueCapacities, presets: joinPresets(in, main, rep), precise: l.precise,
+		defaults: c.ProwJobDefaultEntries, queues: c.Plank.JobQueueCapacities, presets: presets, presetLabels: labelsOf(presets), precise: l.precise,
 	}
 	if timeout != nil {
 		s.timeout = &prow.Duration{Duration: timeout.Duration}
@@ -68,6 +69,10 @@ func (l *loader) jobs(c *Config, in *inputs, main *JobConfig, timeout *metav1.Du
 		l.kept[files[i].name] = p
 		rep.problems = append(rep.problems, p.problems...)
 		c.join(&p.jobs)
+	}
+	c.periodic = make(map[string]int, len(c.Periodics))
+	for i := range c.Periodics {
+		c.periodic[c.Periodics[i].Name] = i
 	}
 	c.shared = s
 	checkTwice(c, rep)

@@ -32,6 +32,8 @@ type Config struct {
 	res    regexps
 	codec  codec
 	digest string // of all that was read
+
+	periodic map[string]int // by name, places in Periodics
 }
 
 // ProwConfig is the main file without jobs.

@@ -22,8 +22,10 @@ type shared struct {
 	decorations []DecorationEntry
 	defaults    []ProwJobDefaultEntry
 	presets     []Preset
-	queues      map[string]int
-	timeout     *prow.Duration // default_job_timeout, if it is given
+	// presetLabels are the names of labels that presets look for, sorted.
+	presetLabels []string
+	queues       map[string]int
+	timeout      *prow.Duration // default_job_timeout, if it is given
 
 	precise bool // warnings of jobs, too, are placed to the column
 }
@@ -150,6 +152,7 @@ func (f *finisher) base(at spot, j *JobBase, repo string, t prow.Type) {
 	j.ProwJobDefault = f.jobDefault(j.ProwJobDefault, repo, j.Cluster)
 	if j.Spec != nil {
 		j.Spec = applyPresets(at, f.presets, j.Labels, j.Spec)
+		f.missingPresets(at, j.Labels)
 	}
 	f.checkBase(at, j, t)
 }

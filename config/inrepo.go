@@ -85,6 +85,7 @@ func (c *Config) finishInRepo(in *inputs, r prow.Repo, rep *report) *JobConfig {
 	for _, f := range in.jobs {
 		s.presets = append(s.presets, f.value.(*inRepoFile).Presets...)
 	}
+	s.presetLabels = labelsOf(s.presets)
 	res := c.res.below()
 	own := &JobConfig{PresubmitsStatic: map[string][]Presubmit{}, PostsubmitsStatic: map[string][]Postsubmit{}}
 	for _, file := range in.jobs {

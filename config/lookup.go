@@ -41,8 +41,12 @@ func (c *Config) Postsubmits(r prow.Repo) []Postsubmit { return c.PostsubmitsSta
 
 // Periodic returns the periodic of that name, or nil.
 func (c *Config) Periodic(name string) *Periodic {
-	i := slices.IndexFunc(c.Periodics, func(p Periodic) bool { return p.Name == name })
-	if i < 0 {
+	i, ok := c.periodic[name]
+	if c.periodic == nil { // it was not loaded, but made by hand
+		i = slices.IndexFunc(c.Periodics, func(p Periodic) bool { return p.Name == name })
+		ok = i >= 0
+	}
+	if !ok {
 		return nil
 	}
 	return &c.Periodics[i]

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 )
@@ -79,4 +80,28 @@ func (p *Preset) name() string {
 		return "without labels"
 	}
 	return fmt.Sprintf("with labels %v", p.Labels)
+}
+
+// labelsOf lists the names of labels that presets look for, sorted.
+func labelsOf(presets []Preset) []string {
+	names := map[string]bool{}
+	for _, p := range presets {
+		for k := range p.Labels {
+			names[k] = true
+		}
+	}
+	return keysOf(names)
+}
+
+// missingPresets warns of labels that look as if they asked for a preset, where
+// there is none.
+func (f *finisher) missingPresets(at spot, labels map[string]string) {
+	for k := range labels {
+		if !strings.HasPrefix(k, "preset-") {
+			continue
+		}
+		if _, ok := slices.BinarySearch(f.presetLabels, k); !ok {
+			at.at("labels", k).warn("asks for a preset that is not there", strings.TrimPrefix(didYouMean(k, f.presetLabels), "; "))
+		}
+	}
 }

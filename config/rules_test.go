@@ -77,6 +77,8 @@ func TestRules(t *testing.T) {
 		{"two presets", mainFile("presets: [{labels: {a: b}}]\n-- jobs/x.yaml --\npresets: [{labels: {a: b}}]"), "another preset has the label a: b too"},
 		{"preset clashes", mainFile("presets: [{env: [{name: A}]}]\npresubmits: {o/r: [{name: a, spec: {containers: [{env: [{name: A}]}]}}]}"), `variable "A" is there already`},
 
+		{"no such preset", mainFile("presets: [{labels: {preset-dind: b}}]\npresubmits: {o/r: [{name: a, labels: {preset-dnid: b}, " + pod + "}]}"), `asks for a preset that is not there (did you mean "preset-dind"?)`},
+
 		{"decoration twice", mainFile("plank: {default_decoration_configs: {'*': {}}, default_decoration_config_entries: [{config: {}}]}"), "goes not together with default_decoration_config_entries"},
 		{"template", mainFile("plank: {job_url_template: '{{.Foo'}"), "plank.job_url_template: is not a template"},
 		{"two templates", mainFile("plank: {report_template: a, report_templates: {'*': b}}"), "is the older form"},
