@@ -18,7 +18,7 @@ import (
 // Options say where GitHub is and who asks.
 type Options struct {
 	BaseURL    string // of the REST interface; "" is https://api.github.com/
-	UploadURL  string // not used yet
+	UploadURL  string // where files of releases go; no method of the port needs it
 	GraphQLURL string // "" is where GitHub has it for that BaseURL
 	// Token returns the token, again for every request: it may change. Nil asks
 	// without.
