@@ -87,6 +87,9 @@ func (w *Worker) look(ctx context.Context, cfg *config.Config, k key) (*look, er
 	return l, l.findSets(ctx)
 }
 
+// maxJobs is of how many jobs it is kept what pool they belong to.
+const maxJobs = 10000
+
 // maxHeirs is how many tests of sets on older bases are looked at: one of the
 // last may hold for what is left of it.
 const maxHeirs = 40
@@ -123,6 +126,9 @@ func (l *look) readJobs(ctx context.Context) error {
 	s := l.w.state()
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if len(s.jobPool) > maxJobs {
+		clear(s.jobPool) // what it spares is one read of a job
+	}
 	for _, j := range jobs {
 		if j.Complete() {
 			delete(s.jobPool, j.Name)

@@ -215,10 +215,9 @@ func (l *look) mergeOne(ctx context.Context, m prow.Move, s *Standing, base stri
 func (l *look) clear(ctx context.Context, m prow.Move, s *Standing) error {
 	own := prow.Check{Name: ownContext, State: prow.CheckSuccess, URL: targetURL(l.cfg, s.Facts.Pull)}
 	if !slices.ContainsFunc(s.Facts.Checks, func(c prow.Check) bool { return c.Name == ownContext && c.State == prow.CheckSuccess }) {
-		if err := l.w.Forge.SetCheck(ctx, l.key.Repo, s.Ref.SHA, own); err != nil {
+		if err := l.w.write(ctx, s.Facts.Pull.ID, s.Ref.SHA, own); err != nil {
 			return fmt.Errorf("setting status %s: %w", ownContext, err)
 		}
-		l.w.wrote(s.Facts.Pull.ID, own)
 	}
 	set := l.passed(m)
 	if set == nil {
@@ -231,7 +230,7 @@ func (l *look) clear(ctx context.Context, m prow.Move, s *Standing) error {
 			continue
 		}
 		c := prow.Check{Name: o.Context, State: prow.CheckSuccess, Text: prow.WithBase(r.Why, r.BaseSHA), URL: r.URL}
-		if err := l.w.Forge.SetCheck(ctx, l.key.Repo, s.Ref.SHA, c); err != nil {
+		if err := l.w.write(ctx, s.Facts.Pull.ID, s.Ref.SHA, c); err != nil {
 			return fmt.Errorf("setting status %s: %w", o.Context, err)
 		}
 	}

@@ -25,23 +25,26 @@ func (w *Worker) tell(ctx context.Context, l *look) error {
 		if slices.ContainsFunc(e.checks, func(old prow.Check) bool { return old.Name == c.Name && old.State == c.State && old.Text == c.Text }) {
 			return
 		}
-		err := w.Forge.SetCheck(ctx, l.key.Repo, s.Ref.SHA, c)
-		switch {
-		case err == nil:
-			w.wrote(s.Facts.Pull.ID, c)
-		case !errors.Is(err, fs.ErrNotExist): // the commit is gone: nobody reads its status
+		if err := w.write(ctx, s.Facts.Pull.ID, s.Ref.SHA, c); err != nil && !errors.Is(err, fs.ErrNotExist) { // a commit that is gone needs no status
 			l.failed(fmt.Errorf("status of #%d: %w", s.Ref.Number, err))
 		}
 	})
 	return errors.Join(l.errs...)
 }
 
-// wrote remembers a check that was just written.
-func (w *Worker) wrote(id prow.IssueID, c prow.Check) {
-	w.state().view.update(id, func(e *seen) {
+// write writes a check, and remembers it first: the event that tells of it may
+// be here before the answer is.
+func (w *Worker) write(ctx context.Context, id prow.IssueID, sha string, c prow.Check) error {
+	v := w.state().view
+	v.update(id, func(e *seen) {
 		checks := slices.DeleteFunc(slices.Clone(e.checks), func(old prow.Check) bool { return old.Name == c.Name })
 		e.checks = append(checks, c)
 	})
+	err := w.Forge.SetCheck(ctx, id.Repo, sha, c)
+	if err != nil {
+		v.update(id, func(e *seen) { e.unsure = true })
+	}
+	return err
 }
 
 // targetURL is where the status links to: a configured page, or the dashboard
