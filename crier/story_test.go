@@ -96,8 +96,8 @@ func (s *story) job(id, context string, change ...func(*prow.Job)) {
 	}
 }
 
-// go1 takes a job to a state.
-func (s *story) go1(id string, to prow.State) {
+// advance takes a job to a state.
+func (s *story) advance(id string, to prow.State) {
 	s.t.Helper()
 	_, err := s.db.Jobs.Update(s.t.Context(), id, func(j *prow.Job) error {
 		if j.Status.State == prow.Triggered {
@@ -120,7 +120,7 @@ func (s *story) go1(id string, to prow.State) {
 func (s *story) ran(id, context string, to prow.State) {
 	s.t.Helper()
 	s.job(id, context)
-	s.go1(id, to)
+	s.advance(id, to)
 }
 
 func (s *story) told(id string, reporters ...string) {
@@ -190,12 +190,12 @@ func TestAStatusForEachStep(t *testing.T) {
 	if c := s.check("unit"); c.State != prow.CheckPending {
 		t.Errorf("triggered: %+v", c)
 	}
-	s.go1("a", prow.Pending)
+	s.advance("a", prow.Pending)
 	s.told("a", gitHubReporter, storageReporter)
 	if c := s.check("unit"); c.State != prow.CheckPending || c.URL != "http://deck/run/a" || c.Plain() != "Job triggered." {
 		t.Errorf("pending: %+v", c)
 	}
-	s.go1("a", prow.Success)
+	s.advance("a", prow.Success)
 	s.told("a", gitHubReporter, storageReporter, commentReporter)
 	if c := s.check("unit"); c.State != prow.CheckSuccess || c.Plain() != "It ended in success." || c.BaseSHA() != s.PullNow(s.id).BaseSHA {
 		t.Errorf("success: %+v", c)
@@ -211,7 +211,7 @@ func TestAJobThatStartsAtOnceIsPendingOnce(t *testing.T) {
 	s.start()
 	s.job("a", "unit")
 	s.job("b", "waits")
-	s.go1("a", prow.Pending)
+	s.advance("a", prow.Pending)
 	s.told("a", gitHubReporter)
 	s.told("b", gitHubReporter)
 	j, err := s.db.Jobs.Get(t.Context(), "b")
@@ -322,7 +322,7 @@ func TestReposThatWantNoCommentOrASummary(t *testing.T) {
 	if all := s.comments(); len(all) != 0 {
 		t.Errorf("a summary before all is done: %+v", all)
 	}
-	s.go1("b", prow.Success)
+	s.advance("b", prow.Success)
 	s.rows("ci/a", "ci/c")
 	s.ran("a2", "ci/a", prow.Success)
 	s.ran("c2", "ci/c", prow.Success)
@@ -353,7 +353,7 @@ func TestWhatTheForgeForbidsIsGivenUpAndTold(t *testing.T) {
 	s := begin(t, "POST /repos/*/statuses/* 403")
 	s.start()
 	s.job("a", "unit")
-	s.go1("a", prow.Pending)
+	s.advance("a", prow.Pending)
 	s.told("a", gitHubReporter)
 	notes, err := s.db.Journal.Notes(t.Context(), s.id, 9)
 	if err != nil || len(notes) != 1 || notes[0].Kind != "error" || !strings.Contains(notes[0].Text, "The result of unit could not be reported") {
@@ -366,7 +366,7 @@ func TestACommitThatIsGoneIsNobodysFault(t *testing.T) {
 	s := begin(t)
 	s.start()
 	s.job("a", "unit", func(j *prow.Job) { j.Spec.Refs.Repo = "gone" })
-	s.go1("a", prow.Failure)
+	s.advance("a", prow.Failure)
 	s.told("a", gitHubReporter, commentReporter)
 }
 
@@ -374,10 +374,10 @@ func TestTheNewerJobSpeaksForItsContext(t *testing.T) {
 	t.Parallel()
 	s := begin(t)
 	s.job("old", "unit")
-	s.go1("old", prow.Pending)
+	s.advance("old", prow.Pending)
 	s.job("new", "unit")
-	s.go1("new", prow.Success)
-	s.go1("old", prow.Failure)
+	s.advance("new", prow.Success)
+	s.advance("old", prow.Failure)
 	s.start()
 	s.told("old", gitHubReporter, commentReporter)
 	s.told("new", gitHubReporter, commentReporter)
@@ -403,7 +403,7 @@ func TestFilesOfARun(t *testing.T) {
 		}
 	}
 	s.job("a", "unit", func(j *prow.Job) { j.Spec.Report = false })
-	s.go1("a", prow.Pending)
+	s.advance("a", prow.Pending)
 	s.start()
 	s.told("a", storageReporter)
 	j, err := s.db.Jobs.Get(t.Context(), "a")
@@ -428,7 +428,7 @@ func TestFilesOfARun(t *testing.T) {
 	if err := f.Close(); err != nil {
 		t.Fatal(err)
 	}
-	s.go1("a", prow.Error)
+	s.advance("a", prow.Error)
 	s.told("a", storageReporter)
 	read(j, prow.ProwJobFile, &stored)
 	var begun startedFile

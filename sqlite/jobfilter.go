@@ -134,17 +134,17 @@ func terms(f prow.JobFilter) []term {
 	var all []term
 	equal := func(column, value string, rank int) {
 		if value != "" {
-			all = append(all, column1(column, "= ?", []any{value}, rank))
+			all = append(all, columnIs(column, "= ?", []any{value}, rank))
 		}
 	}
 	if len(f.States) > 0 {
-		all = append(all, column1("state", in(f.States), values(f.States), stateRank(f.States)))
+		all = append(all, columnIs("state", in(f.States), values(f.States), stateRank(f.States)))
 	}
 	if len(f.Types) > 0 {
-		all = append(all, column1("type", in(f.Types), values(f.Types), single(f.Types, 9)))
+		all = append(all, columnIs("type", in(f.Types), values(f.Types), single(f.Types, 9)))
 	}
 	if strings.Contains(f.Job, "*") {
-		all = append(all, column1("job", "GLOB ?", []any{glob(f.Job)}, 0))
+		all = append(all, columnIs("job", "GLOB ?", []any{glob(f.Job)}, 0))
 	} else if f.Complete != nil && !*f.Complete && f.Job != "" {
 		all = append(all, term{column: "job", test: "+jobs.job = ?", lead: "jobs.complete = 0 AND jobs.job = ?", from: "jobs INDEXED BY jobs_incomplete", args: []any{f.Job}, rank: 1})
 	} else {
@@ -174,26 +174,26 @@ func terms(f prow.JobFilter) []term {
 		all = append(all, label(k, f.Labels[k]))
 	}
 	if !f.Since.IsZero() {
-		all = append(all, column1("created", ">= ?", []any{f.Since.UnixNano()}, 10))
+		all = append(all, columnIs("created", ">= ?", []any{f.Since.UnixNano()}, 10))
 	}
 	if !f.Until.IsZero() {
-		all = append(all, column1("created", "< ?", []any{f.Until.UnixNano()}, 10))
+		all = append(all, columnIs("created", "< ?", []any{f.Until.UnixNano()}, 10))
 	}
 	if f.Complete != nil && *f.Complete {
-		all = append(all, column1("complete", "= 1", nil, 0))
+		all = append(all, columnIs("complete", "= 1", nil, 0))
 	} else if f.Complete != nil {
-		t := column1("complete", "= 0", nil, 3)
+		t := columnIs("complete", "= 0", nil, 3)
 		t.from = "jobs INDEXED BY jobs_incomplete" // without figures SQLite takes it for the worse way
 		all = append(all, t)
 	}
 	if f.Visible {
-		all = append(all, column1("hidden", "= 0", nil, 0))
+		all = append(all, columnIs("hidden", "= 0", nil, 0))
 	}
 	return all
 }
 
-// column1 is a condition on one column of jobs.
-func column1(column, is string, args []any, rank int) term {
+// columnIs is a condition on one column of jobs.
+func columnIs(column, is string, args []any, rank int) term {
 	c := "jobs." + column + " " + is
 	t := term{column: column, test: "+" + c, lead: c, args: args, rank: rank}
 	switch column {

@@ -40,7 +40,7 @@ func (m *Memory) Save(ctx context.Context, name string, value []byte) error {
 
 // Names lists the names that begin with prefix, sorted.
 func (m *Memory) Names(ctx context.Context, prefix string) ([]string, error) {
-	rows, err := m.read.QueryContext(ctx, `SELECT name FROM memory WHERE name >= ?1 AND substr(name, 1, length(?1)) = ?1 ORDER BY name`, prefix)
+	rows, err := m.read.QueryContext(ctx, `SELECT name FROM memory WHERE name >= ?1 AND name <= ?1 || char(0x10ffff) AND substr(name, 1, length(?1)) = ?1 ORDER BY name`, prefix)
 	if err != nil {
 		return nil, err
 	}

@@ -15,7 +15,9 @@ type queue struct {
 	mu    sync.Mutex
 	lines map[prow.IssueID]*line
 	at    map[string]prow.IssueID // of each id that waits
-	heads heads                   // the lines that nobody holds
+	// The lines that nobody holds: those whose first may go, by age, and those
+	// whose first may not go yet, by when it may.
+	ready, later heads
 }
 
 // entry is a delivery that waits.
@@ -29,37 +31,39 @@ type entry struct {
 type line struct {
 	waiting []entry // by seq
 	claimed string  // the id that is handed out
-	place   int     // in heads, -1 if it is not there
+	among   *heads  // nil if it is held or empty
+	place   int     // among those
 }
 
 func newQueue() *queue {
-	return &queue{lines: map[prow.IssueID]*line{}, at: map[string]prow.IssueID{}}
-}
-
-// heads orders lines by when their first may go, then by age.
-type heads []*line
-
-func (h heads) Len() int { return len(h) }
-func (h heads) Less(i, j int) bool {
-	a, b := h[i].waiting[0], h[j].waiting[0]
-	if !a.next.Equal(b.next) {
-		return a.next.Before(b.next)
+	return &queue{
+		lines: map[prow.IssueID]*line{}, at: map[string]prow.IssueID{},
+		ready: heads{less: func(a, b entry) bool { return a.seq < b.seq }},
+		later: heads{less: func(a, b entry) bool { return a.next.Before(b.next) }},
 	}
-	return a.seq < b.seq
 }
-func (h heads) Swap(i, j int) {
-	h[i], h[j] = h[j], h[i]
-	h[i].place, h[j].place = i, j
+
+// heads is a heap of lines by their first.
+type heads struct {
+	lines []*line
+	less  func(a, b entry) bool
+}
+
+func (h *heads) Len() int           { return len(h.lines) }
+func (h *heads) Less(i, j int) bool { return h.less(h.lines[i].waiting[0], h.lines[j].waiting[0]) }
+func (h *heads) Swap(i, j int) {
+	h.lines[i], h.lines[j] = h.lines[j], h.lines[i]
+	h.lines[i].place, h.lines[j].place = i, j
 }
 func (h *heads) Push(x any) {
 	l := x.(*line)
-	l.place = len(*h)
-	*h = append(*h, l)
+	l.among, l.place = h, len(h.lines)
+	h.lines = append(h.lines, l)
 }
 func (h *heads) Pop() any {
-	l := (*h)[len(*h)-1]
-	*h = (*h)[:len(*h)-1]
-	l.place = -1
+	l := h.lines[len(h.lines)-1]
+	h.lines = h.lines[:len(h.lines)-1]
+	l.among = nil
 	return l
 }
 
@@ -73,12 +77,13 @@ func (q *queue) put(e entry) {
 	q.at[e.id] = e.where
 	l := q.lines[e.where]
 	if l == nil {
-		l = &line{place: -1}
+		l = &line{}
 		q.lines[e.where] = l
 	}
+	q.take(l)
 	i, _ := slices.BinarySearchFunc(l.waiting, e.seq, func(x entry, seq int64) int { return int(x.seq - seq) })
 	l.waiting = slices.Insert(l.waiting, i, e)
-	q.sort(l)
+	q.place(l)
 }
 
 // remove takes id out of its line and ends its claim.
@@ -91,24 +96,31 @@ func (q *queue) remove(id string) {
 	}
 	delete(q.at, id)
 	l := q.lines[where]
+	q.take(l)
 	l.waiting = slices.DeleteFunc(l.waiting, func(e entry) bool { return e.id == id })
 	if l.claimed == id {
 		l.claimed = ""
 	}
-	if q.sort(l); len(l.waiting) == 0 {
+	if q.place(l); len(l.waiting) == 0 {
 		delete(q.lines, where)
 	}
 }
 
-// sort puts l where it belongs among the heads.
-func (q *queue) sort(l *line) {
-	switch wanted := len(l.waiting) > 0 && l.claimed == ""; {
-	case wanted && l.place >= 0:
-		heap.Fix(&q.heads, l.place)
-	case wanted:
-		heap.Push(&q.heads, l)
-	case l.place >= 0:
-		heap.Remove(&q.heads, l.place)
+// take takes l from among the heads, before its first changes.
+func (q *queue) take(l *line) {
+	if l.among != nil {
+		heap.Remove(l.among, l.place)
+	}
+}
+
+// place puts l where it belongs.
+func (q *queue) place(l *line) {
+	switch {
+	case len(l.waiting) == 0 || l.claimed != "":
+	case l.waiting[0].next.IsZero():
+		heap.Push(&q.ready, l)
+	default:
+		heap.Push(&q.later, l)
 	}
 }
 
@@ -116,16 +128,14 @@ func (q *queue) sort(l *line) {
 func (q *queue) claim(now time.Time, limit int) []string {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	var taken []entry
-	for len(taken) < limit && len(q.heads) > 0 && !q.heads[0].waiting[0].next.After(now) {
-		l := heap.Pop(&q.heads).(*line)
-		l.claimed = l.waiting[0].id
-		taken = append(taken, l.waiting[0])
+	for q.later.Len() > 0 && !q.later.lines[0].waiting[0].next.After(now) {
+		heap.Push(&q.ready, heap.Pop(&q.later))
 	}
-	slices.SortFunc(taken, func(a, b entry) int { return int(a.seq - b.seq) })
 	var ids []string
-	for _, e := range taken {
-		ids = append(ids, e.id)
+	for len(ids) < limit && q.ready.Len() > 0 {
+		l := heap.Pop(&q.ready).(*line)
+		l.claimed = l.waiting[0].id
+		ids = append(ids, l.claimed)
 	}
 	return ids
 }
@@ -136,7 +146,7 @@ func (q *queue) giveBack(id string) {
 	defer q.mu.Unlock()
 	if l := q.lines[q.at[id]]; l != nil && l.claimed == id {
 		l.claimed = ""
-		q.sort(l)
+		q.place(l)
 	}
 }
 
