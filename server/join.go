@@ -130,6 +130,13 @@ func (s *Server) system(started time.Time) deck.System {
 		{Name: "Forge", Text: s.o.ForgeURL},
 		{Name: "Configuration", Text: filepath.ToSlash(s.o.Paths.Config)},
 	}
+	for _, b := range s.client.Budget() {
+		sys.Facts = append(sys.Facts, deck.Fact{Name: "Forge budget, " + b.Resource,
+			Text: fmt.Sprintf("%d of %d left until %s", b.Remaining, b.Limit, b.Reset.UTC().Format("15:04 MST"))})
+	}
+	if _, why := s.runner.Engine(); why != "" {
+		sys.Facts = append(sys.Facts, deck.Fact{Name: "Runner", Text: why})
+	}
 	return sys
 }
 

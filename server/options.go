@@ -12,6 +12,7 @@ import (
 
 	prow "github.com/prow-ci/prow"
 	"github.com/prow-ci/prow/config"
+	"github.com/prow-ci/prow/local"
 )
 
 // Components are the parts that one process may run, in the order in which the
@@ -93,6 +94,20 @@ func (o *Options) complete() error {
 	}
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	return nil
+}
+
+// containers refuses to run jobs as plain processes unless that was asked for: they
+// have the rights of whoever runs Prow, and jobs may be anybody's code.
+func (o *Options) containers() error {
+	if o.Engine != local.Auto || !o.runs("plank") {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	if engine, why := local.Detect(ctx); engine == local.Process {
+		return fmt.Errorf("no container engine for jobs: %s; start Docker or Podman, or say --runner process if you trust all code that will be tested", why)
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	_ "embed" // for the configuration of a run without one
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -73,6 +74,9 @@ func RunJob(ctx context.Context, o RunOptions) (ok bool, err error) {
 	if o.Dir, err = filepath.Abs(o.Dir); err != nil {
 		return false, err
 	}
+	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
+		return false, err
+	}
 	j, err := o.job(ctx)
 	if err != nil {
 		return false, err
@@ -135,9 +139,27 @@ func copyLog(ctx context.Context, runner prow.Runner, id string, offset int64, o
 	return io.Copy(out, rc)
 }
 
+//go:embed run.yaml
+var runConfig []byte
+
+// load reads the configuration; without a main file there is one that permits the
+// repository's own jobs.
+func (o *RunOptions) load() (*config.Config, error) {
+	if o.Paths.Config != "" {
+		return config.Load(o.Paths)
+	}
+	name := filepath.Join(o.Dir, "config.yaml")
+	if err := os.WriteFile(name, runConfig, 0o600); err != nil {
+		return nil, err
+	}
+	paths := o.Paths
+	paths.Config = name
+	return config.Load(paths)
+}
+
 // job finds the configured job and makes a run of it.
 func (o *RunOptions) job(ctx context.Context) (*prow.Job, error) {
-	cfg, err := config.Load(o.Paths)
+	cfg, err := o.load()
 	if err != nil {
 		return nil, fmt.Errorf("configuration:\n%w", err)
 	}

@@ -109,6 +109,9 @@ func (s *Server) reach() error {
 		return git.Remote{URL: o.ForgeURL + "/" + r.String() + ".git", Username: o.GitUser, Token: o.Token}
 	}}
 	s.inrepo = &inrepo.Source{Git: s.mirrors}
+	if err := o.containers(); err != nil {
+		return err
+	}
 	s.runner, err = local.New(local.Options{
 		Dir: filepath.Join(o.Data, "runs"), Self: append(slices.Clone(o.Self), filepath.Join(o.Data, "artifacts")), Engine: o.Engine,
 		Secrets: o.Jobs, Hidden: []string{o.Data}, Login: s.login(), Log: o.Log, Now: o.Now,

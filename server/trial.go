@@ -52,8 +52,8 @@ const bot = "prow-bot"
 var people = []string{"alice", "bob", "carol", bot}
 
 // openTrial makes the world in dir, or finds it there.
-func openTrial(ctx context.Context, o *TryOptions, url, pages string) (t *trial, err error) {
-	t = &trial{dir: o.Data, url: url, pages: pages, own: o.Repo != "", as: map[string]*github.Forge{}, reviewer: "bob", approver: "carol", postsubmits: true}
+func openTrial(ctx context.Context, o *TryOptions, url, pages string) (*trial, error) {
+	t := &trial{dir: o.Data, url: url, pages: pages, own: o.Repo != "", as: map[string]*github.Forge{}, reviewer: "bob", approver: "carol", postsubmits: true}
 	if err := t.keys(); err != nil {
 		return nil, err
 	}
@@ -67,15 +67,10 @@ func openTrial(ctx context.Context, o *TryOptions, url, pages string) (t *trial,
 	if err != nil {
 		return nil, err
 	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, t.forge.Close())
-		}
-	}()
-	if err := t.settle(ctx, o); err != nil {
-		return nil, err
+	if err := errors.Join(t.settle(ctx, o), t.join(o.Log)); err != nil {
+		return nil, errors.Join(err, t.forge.Close())
 	}
-	return t, t.join(o.Log)
+	return t, nil
 }
 
 func parseFaults(texts []string) ([]sandbox.Fault, error) {
