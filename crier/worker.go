@@ -112,7 +112,7 @@ func (w *Worker) Report(ctx context.Context, id string) (again time.Duration, er
 // tooYoung says how long to wait before telling that a job waits: most start at
 // once, and then one pending status, with a link, says all that two would.
 func tooYoung(j *prow.Job, now time.Time) time.Duration {
-	if j.Status.State != prow.Triggered {
+	if j.Status.State != prow.Triggered && j.Status.State != prow.Scheduling {
 		return 0
 	}
 	return max(j.CreationTimestamp.Add(soon).Sub(now), 0)

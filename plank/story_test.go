@@ -177,7 +177,18 @@ func TestARunCutOffIsRunAnewAndNotForEver(t *testing.T) {
 	}
 	cut("recovers", 0)
 	first := h.get("recovers").Status.BuildID
-	h.until("recovers", "runs anew", func(j *prow.Job) bool { return j.Status.PodRevivals == 1 && j.Status.PodName != "" })
+	if _, err := h.db.Jobs.Update(t.Context(), "recovers", func(j *prow.Job) error {
+		if j.Status.PodRevivals > 0 {
+			return prow.ErrUnchanged
+		}
+		j.Status.PrevReportStates = map[string]prow.State{"github-reporter": prow.Pending}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	h.until("recovers", "runs anew and is told anew", func(j *prow.Job) bool {
+		return j.Status.PodRevivals == 1 && j.Status.PodName != "" && len(j.Status.PrevReportStates) == 0
+	})
 	h.openGate()
 	j := h.complete("recovers")
 	if j.Status.State != prow.Success || j.Status.BuildID == first {

@@ -59,7 +59,7 @@ func (w *Worker) started(ctx context.Context, j *prow.Job, build string) error {
 		j.Status.BuildID, j.Status.PodName = build, j.Name
 		j.Status.URL = w.url(j)
 		if again {
-			delete(j.Status.PrevReportStates, gitHubReporter) // its link is of the run before
+			j.Status.PrevReportStates = nil // what was told is of the run before
 			return nil
 		}
 		return j.Advance(prow.Pending, w.Now(), "Job triggered.")

@@ -57,7 +57,7 @@ func (w *Worker) Run(ctx context.Context) error {
 			w.Log.Warn("sweep failed, tried again later", "loop", "sinker", "err", err)
 		}
 		select {
-		case <-time.After(w.resync()):
+		case <-time.After(min(w.resync(), w.jobAge())):
 		case <-ctx.Done():
 		}
 	}
@@ -70,6 +70,14 @@ func (w *Worker) resync() time.Duration {
 		return d.Duration
 	}
 	return defaultResync
+}
+
+// jobAge is how long jobs are kept.
+func (w *Worker) jobAge() time.Duration {
+	if d := w.Config().Sinker.MaxProwJobAge; d != nil && d.Duration > 0 {
+		return d.Duration
+	}
+	return defaultJobAge
 }
 
 func (w *Worker) runs(ctx context.Context) []string {
@@ -217,11 +225,7 @@ type agedJob struct{ id, reason string }
 // aged lists the jobs that are complete and old, without the newest run of each
 // configured periodic: it says when the next is due.
 func (w *Worker) aged(ctx context.Context, cfg *config.Config) ([]agedJob, error) {
-	age := defaultJobAge
-	if d := cfg.Sinker.MaxProwJobAge; d != nil {
-		age = d.Duration
-	}
-	yes, limit := true, w.Now().Add(-age)
+	yes, limit := true, w.Now().Add(-w.jobAge())
 	newest := map[string]string{}
 	var out []agedJob
 	f := prow.JobFilter{Complete: &yes, Until: limit, Limit: page}
