@@ -88,7 +88,7 @@ func (p *processes) bwrapArgs(folder string, mounts []podutil.Mount) ([]string, 
 		}
 	}
 	args = append(args, "--ro-bind-try", "/run/systemd/resolve", "/run/systemd/resolve") // where resolv.conf may point to
-	args = append(args, "--tmpfs", "/var/tmp")
+	args = append(args, "--bind", filepath.Join(folder, "tmp"), "/var/tmp")
 	for _, d := range caches() {
 		args = append(args, "--bind-try", d, d)
 	}

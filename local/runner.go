@@ -109,7 +109,9 @@ func (r *Runner) Engine() (name, why string) { return r.engine.Name, r.why }
 
 // Close stops watching. Runs go on.
 func (r *Runner) Close() error {
+	r.mu.Lock()
 	r.closed()
+	r.mu.Unlock()
 	r.waiters.Wait()
 	return nil
 }
@@ -142,6 +144,9 @@ func (r *Runner) Start(ctx context.Context, j *prow.Job) error {
 	x := &run{id: j.Name, buildID: j.Status.BuildID, folder: r.folder(j.Name), engine: r.engine, names: podutil.Names(j), started: r.o.Now(), done: make(chan struct{})}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.ctx.Err() != nil {
+		return errClosed
+	}
 	if r.runs[j.Name] != nil {
 		return nil
 	}

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -387,5 +388,16 @@ func TestTheGraceEnds(t *testing.T) {
 	}
 	if run := await(t, c.Runner, "job"); run.Verdict != prow.Aborted || run.ExitCode != 130 {
 		t.Errorf("after %v: %+v", time.Since(began), run)
+	}
+}
+
+// A machine that is shut down tells all processes: such a run may be tried again.
+func TestARunEndedFromOutside(t *testing.T) {
+	t.Parallel()
+	c := open(t)
+	started(t, c, prowtest.Script("echo up; sleep 300"))
+	signalSupervisor(t, c, "job", syscall.SIGTERM)
+	if run := await(t, c.Runner, "job"); run.Verdict != prow.Error || !run.Lost || !strings.Contains(run.Why, "from outside") {
+		t.Errorf("%+v", run)
 	}
 }

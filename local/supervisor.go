@@ -41,75 +41,105 @@ func (r *Runner) begin(x *run, p plan, logins []podutil.Login) error {
 	if err := os.Rename(tmp, x.folder); err != nil {
 		return err
 	}
-	cmd, err := r.spawn(x.folder, held, logins)
+	cmd, done, err := r.spawn(x.folder, held, logins)
 	if err != nil {
 		_ = os.RemoveAll(x.folder) // it never began
 		return err
 	}
-	r.waiters.Go(func() { r.await(x, cmd) })
+	r.waiters.Go(func() { r.await(x, cmd, done) })
 	return nil
 }
 
 // spawn starts the supervisor, which inherits the lock. Passwords go through a
-// pipe: not into a file, an argument or the environment.
-func (r *Runner) spawn(folder string, held *os.File, logins []podutil.Login) (*exec.Cmd, error) {
+// pipe: not into a file, an argument or the environment. The end of done is the end
+// of the run.
+func (r *Runner) spawn(folder string, held *os.File, logins []podutil.Login) (cmd *exec.Cmd, done *os.File, err error) {
 	own, err := os.Create(filepath.Join(folder, ownLogFile))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer own.Close()
 	in, out, err := os.Pipe()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer in.Close()
 	defer out.Close()
-	cmd := exec.Command(r.o.Self[0], append(r.o.Self[1:len(r.o.Self):len(r.o.Self)], folder)...)
+	done, tells, err := os.Pipe()
+	if err != nil {
+		return nil, nil, err
+	}
+	defer tells.Close()
+	cmd = exec.Command(r.o.Self[0], append(r.o.Self[1:len(r.o.Self):len(r.o.Self)], folder)...)
 	cmd.Dir, cmd.Env = folder, baseEnv(supervisorEnv)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = in, own, own
-	cmd.ExtraFiles = []*os.File{held}
+	cmd.ExtraFiles = []*os.File{held, tells}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := cmd.Start(); err != nil {
-		return nil, err
+		_ = done.Close()
+		return nil, nil, err
 	}
 	// A few tokens fit into the pipe whether or not they are read yet.
 	if _, err := out.Write(encode(logins)); err != nil {
-		return nil, errors.Join(err, cmd.Process.Kill(), cmd.Wait())
+		return nil, nil, errors.Join(err, done.Close(), cmd.Process.Kill(), cmd.Wait())
 	}
-	return cmd, nil
+	return cmd, done, nil
 }
 
-// await waits for a supervisor of ours, or for the one of an earlier process.
-func (r *Runner) await(x *run, cmd *exec.Cmd) {
-	how := ""
-	if cmd != nil {
-		exited := make(chan error, 1)
-		go func() { exited <- cmd.Wait() }()
-		select {
-		case err := <-exited:
-			if err != nil {
-				how = err.Error()
-			}
-		case <-r.ctx.Done():
+// await waits until the supervisor says that the run has ended, or is gone.
+func (r *Runner) await(x *run, cmd *exec.Cmd, done *os.File) {
+	exited := make(chan string, 1)
+	go func() {
+		err := cmd.Wait()
+		if err != nil {
+			exited <- err.Error()
+		}
+		close(exited)
+	}()
+	said := make(chan struct{})
+	go func() {
+		_, _ = done.Read(make([]byte, 1)) // nothing is ever written
+		_ = done.Close()
+		close(said)
+	}()
+	select {
+	case <-said:
+	case <-r.ctx.Done():
+		return
+	}
+	if res, ok := readResult(x.folder); ok {
+		r.settle(x, res)
+		return
+	}
+	select {
+	case how := <-exited:
+		r.settle(x, r.lost(x, how))
+	case <-r.ctx.Done():
+	}
+}
+
+// adopt waits for the supervisor of an earlier process.
+func (r *Runner) adopt(x *run) {
+	for {
+		live := alive(x.folder) // before the result: else a last one is missed
+		if res, ok := readResult(x.folder); ok {
+			r.settle(x, res)
 			return
 		}
-	}
-	for alive(x.folder) {
+		if !live {
+			r.settle(x, r.lost(x, ""))
+			return
+		}
 		select {
 		case <-time.After(50 * time.Millisecond):
 		case <-r.ctx.Done():
 			return
 		}
 	}
-	r.settle(x, how)
 }
 
-// settle records how a run ended. One without a result was cut off.
-func (r *Runner) settle(x *run, how string) {
-	res, ok := readResult(x.folder)
-	if !ok {
-		res = r.lost(x, how)
-	}
+// settle records how a run ended.
+func (r *Runner) settle(x *run, res result) {
 	r.mu.Lock()
 	x.ended, x.lost = &res.Result, res.Lost
 	r.mu.Unlock()
@@ -117,7 +147,7 @@ func (r *Runner) settle(x *run, how string) {
 	r.notes.tell(x.id)
 }
 
-// lost ends what a cut-off run left, and makes its result.
+// lost ends what a run without a result left, and makes its result.
 func (r *Runner) lost(x *run, how string) result {
 	endOrphans(x.folder)
 	if err := x.engine.sweep(r.ctx, x.folder); err != nil {
@@ -161,7 +191,7 @@ func (r *Runner) takeOver() error {
 			continue
 		}
 		x := &run{id: p.Job.Name, buildID: p.Job.Status.BuildID, folder: folder, engine: p.Engine, names: podutil.Names(p.Job), started: p.Created, done: make(chan struct{})}
-		_, ended := readResult(folder)
+		res, ended := readResult(folder)
 		_, errPid := os.Stat(filepath.Join(folder, pidFile))
 		live := alive(folder)
 		if !live && !ended && errors.Is(errPid, fs.ErrNotExist) {
@@ -172,11 +202,14 @@ func (r *Runner) takeOver() error {
 			continue
 		}
 		r.runs[x.id] = x
-		if live {
-			r.waiters.Go(func() { r.await(x, nil) })
-			continue
+		switch {
+		case ended:
+			r.settle(x, res)
+		case live:
+			r.waiters.Go(func() { r.adopt(x) })
+		default:
+			r.settle(x, r.lost(x, ""))
 		}
-		r.settle(x, "")
 	}
 	return nil
 }
@@ -213,8 +246,12 @@ func supervisorPID(folder string) int {
 	return pid
 }
 
-// lockFD is where a supervisor finds the lock of its folder.
-const lockFD = 3
+// Files that a supervisor inherits: the lock of its folder, and what it closes to
+// say that the run has ended.
+const (
+	lockFD = 3
+	doneFD = 4
+)
 
 // Supervise is what the command Options.Self does with a folder: it carries out
 // the run and leaves its result there. It returns an error only if it could not
@@ -224,6 +261,7 @@ func Supervise(ctx context.Context, folder string, artifacts prow.Artifacts, now
 		return errors.New("run folder: this command is for the server to start, which hands it the lock of the folder")
 	}
 	syscall.CloseOnExec(lockFD) // or the test would hold the lock too
+	syscall.CloseOnExec(doneFD)
 	p, err := readPlan(folder)
 	if err != nil {
 		return err
@@ -240,16 +278,7 @@ func Supervise(ctx context.Context, folder string, artifacts prow.Artifacts, now
 	if err := write(filepath.Join(folder, pidFile), fmt.Appendf(nil, "%d %s", os.Getpid(), startTime(os.Getpid()))); err != nil {
 		return err
 	}
-	go func() {
-		for {
-			if why, err := os.ReadFile(filepath.Join(folder, stopFile)); err == nil {
-				cancel(&podutil.Stopped{Why: string(why)})
-			}
-			if s := <-signals; s == syscall.SIGINT {
-				cancel(&podutil.Stopped{Why: "interrupted"})
-			}
-		}
-	}()
+	go heed(folder, signals, cancel)
 	reserve(folder)
 	tell, err := states(folder)
 	if err != nil {
@@ -259,9 +288,34 @@ func Supervise(ctx context.Context, folder string, artifacts prow.Artifacts, now
 		Job: p.Job, Folder: folder, Artifacts: artifacts, Executor: p.Engine.executor(p), Logins: logins, Secrets: p.Secrets,
 		HostPaths: p.HostPaths, LatestLock: p.LatestLock, Now: now, Doing: tell,
 	}
-	res := run.Do(ctx)
+	res := result{Result: run.Do(ctx)}
+	if res.Verdict == prow.Aborted && errors.Is(context.Cause(ctx), errOutside) {
+		res.Verdict, res.Lost = prow.Error, true
+	}
 	_ = os.Remove(filepath.Join(folder, reserveFile))
-	return write(filepath.Join(folder, resultFile), encode(result{Result: res}))
+	if err := write(filepath.Join(folder, resultFile), encode(res)); err != nil {
+		return err
+	}
+	_ = syscall.Close(doneFD)
+	run.Clean()
+	return nil
+}
+
+// errOutside is the cause of an end that nobody asked us for.
+var errOutside = errors.New("the run was ended from outside, perhaps since the machine was shut down")
+
+// heed ends the run when somebody says so: the reason is in the stop file.
+func heed(folder string, signals <-chan os.Signal, cancel context.CancelCauseFunc) {
+	for {
+		if why, err := os.ReadFile(filepath.Join(folder, stopFile)); err == nil {
+			cancel(&podutil.Stopped{Why: string(why)})
+		}
+		if s := <-signals; s != syscall.SIGHUP {
+			if _, err := os.Stat(filepath.Join(folder, stopFile)); err != nil {
+				cancel(errOutside)
+			}
+		}
+	}
 }
 
 // reserveFile keeps room for the result on a disk that the test may fill.

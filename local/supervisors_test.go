@@ -17,6 +17,11 @@ import (
 // killSupervisor kills the supervisor of a run, as a machine short of memory would.
 func killSupervisor(t *testing.T, c rig, id string) {
 	t.Helper()
+	signalSupervisor(t, c, id, syscall.SIGKILL)
+}
+
+func signalSupervisor(t *testing.T, c rig, id string, signal syscall.Signal) {
+	t.Helper()
 	b, err := os.ReadFile(filepath.Join(c.runs, id, "pid"))
 	if err != nil {
 		t.Fatal(err)
@@ -26,7 +31,7 @@ func killSupervisor(t *testing.T, c rig, id string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+	if err := syscall.Kill(pid, signal); err != nil {
 		t.Fatal(err)
 	}
 }

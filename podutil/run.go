@@ -85,11 +85,15 @@ func (r *Run) Do(ctx context.Context) Result {
 	r.began = r.Now()
 	res := r.do(ctx)
 	res.Started, res.Finished = r.began, r.Now()
-	r.doing("cleaning up")
+	return res
+}
+
+// Clean deletes what the run no longer needs: all but its logs. It may take a
+// while, so whoever waits for the result is told first.
+func (r *Run) Clean() {
 	for _, d := range []string{homeDir, outDir, volumeDir, scratchDir} {
 		_ = os.RemoveAll(filepath.Join(r.Folder, d)) // what cannot be removed now goes with the folder
 	}
-	return res
 }
 
 func (r *Run) doing(what string) {
@@ -145,7 +149,7 @@ func (r *Run) broken(err error) Result {
 
 // stopped is the result when somebody wanted the run to end.
 func stopped(ctx context.Context) Result {
-	why := "The run was stopped."
+	why := sentence(context.Cause(ctx).Error())
 	if s := (*Stopped)(nil); errors.As(context.Cause(ctx), &s) && s.Why != "" {
 		why = sentence("stopped: " + s.Why)
 	}

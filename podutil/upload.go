@@ -271,25 +271,61 @@ func (u *upload) logs(res Result) {
 	names := Names(u.r.Job)
 	for _, c := range names {
 		single := len(names) == 1
-		to := u.name(logName(c, single))
-		f, err := os.Open(LogFile(u.r.Folder, c, single))
+		to, from := u.name(logName(c, single)), LogFile(u.r.Folder, c, single)
+		err := u.log(to, from)
 		if errors.Is(err, fs.ErrNotExist) {
-			u.fail(u.bytes(to, []byte("The test printed nothing. "+res.Why+"\n")))
-			continue
+			err = u.bytes(to, []byte("The test printed nothing. "+res.Why+"\n"))
 		}
-		if err != nil {
-			u.fail(err)
-			continue
-		}
-		u.fail(u.put(to, func(w io.Writer) error {
-			if _, err := f.Seek(0, io.SeekStart); err != nil {
-				return err
+		if full([]error{err}) {
+			u.fail(err) // it is still told, though a part of the log is kept
+			u.makeRoom()
+			if err = shorten(from); err == nil {
+				err = u.log(to, from)
 			}
-			_, err := io.Copy(w, f)
-			return err
-		}))
-		_ = f.Close()
+		}
+		u.fail(err)
 	}
+}
+
+func (u *upload) log(to, from string) error {
+	f, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return u.put(to, func(w io.Writer) error {
+		if _, err := f.Seek(0, io.SeekStart); err != nil {
+			return err
+		}
+		_, err := io.Copy(w, f)
+		return err
+	})
+}
+
+// keptLog is how much of a log is kept where there is no room for the whole.
+const keptLog = 64 << 10
+
+// shorten keeps the end of a log alone.
+func shorten(name string) error {
+	f, err := os.OpenFile(name, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	end, err := f.Seek(0, io.SeekEnd)
+	if err != nil || end <= keptLog {
+		return err
+	}
+	b := make([]byte, keptLog)
+	if _, err := f.ReadAt(b, end-keptLog); err != nil {
+		return err
+	}
+	text := fmt.Appendf(nil, "(The disk was full: the first %d bytes of this log were given up.)\n", end-keptLog)
+	if err := f.Truncate(0); err != nil {
+		return err
+	}
+	_, err = f.WriteAt(append(text, b...), 0)
+	return err
 }
 
 // metadata merges the JSON objects that the test may have left for finished.json.
