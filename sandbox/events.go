@@ -31,7 +31,9 @@ func (t *tx) emit(r *repo, actor *account, event, action string, fill func() obj
 
 // frame adds what all payloads have.
 func (t *tx) frame(p obj, r *repo, actor *account) {
-	p["repository"] = t.showRepo(r)
+	if p["repository"] == nil {
+		p["repository"] = t.showRepo(r)
+	}
 	if actor != nil {
 		p["sender"] = t.showUser(actor)
 	}
@@ -71,7 +73,7 @@ func (t *tx) onIssue(i *issue, actor *account, action string, more obj) {
 			x, _ := t.git.facts.get([2]string{r.Refs["refs/heads/"+i.Pull.BaseRef], i.Pull.HeadSHA})
 			p["number"], p["pull_request"] = i.Number, t.showFullPull(i, x)
 		} else {
-			p["issue"] = t.showIssue(i)
+			p["issue"] = join(t.showIssue(i), obj{"draft": false})
 		}
 		for k, v := range more {
 			p[k] = v

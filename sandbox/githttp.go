@@ -146,10 +146,7 @@ func commands(body io.Reader) (raw []byte, list []command, err error) {
 	for len(raw) < most {
 		var size [4]byte
 		if _, err := io.ReadFull(body, size[:]); err != nil {
-			if len(raw) == 0 && errors.Is(err, io.EOF) {
-				return raw, nil, nil
-			}
-			return nil, nil, err
+			return nil, nil, errors.New("it ends before its list of commands does")
 		}
 		raw = append(raw, size[:]...)
 		n, err := strconv.ParseUint(string(size[:]), 16, 16)

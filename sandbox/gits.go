@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -146,6 +147,21 @@ func (g *gits) fork(ctx context.Context, from, to int64, branch string) error {
 	return err
 }
 
+// unlock takes away the locks that a killed git left. Nobody else is at work there.
+func (g *gits) unlock(repo int64) error {
+	return filepath.WalkDir(g.path(repo), func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && d.Name() == "objects":
+			return fs.SkipDir
+		case !d.IsDir() && strings.HasSuffix(path, ".lock"):
+			return os.Remove(path)
+		}
+		return nil
+	})
+}
+
 func (g *gits) remove(repo int64) error { return os.RemoveAll(g.path(repo)) }
 
 // known reports whether a commit was found before; commits do not go away.
@@ -174,6 +190,7 @@ const zero = "0000000000000000000000000000000000000000"
 
 // move sets a ref that must still be at old; "" does not ask.
 func (g *gits) move(ctx context.Context, repo int64, ref, to, old string) error {
+	ctx = context.WithoutCancel(ctx) // git killed at this would leave its lock behind
 	args := []string{"update-ref", ref, to}
 	if old != "" {
 		args = append(args, old)
@@ -256,7 +273,7 @@ func (g *gits) commit(ctx context.Context, repo int64, c change) (string, error)
 		fmt.Fprintf(&b, "M %s inline %s\ndata %d\n%s\n", mode, quotePath(name), len(text), text)
 	}
 	b.WriteString("get-mark :1\n")
-	out, err := g.runWith(ctx, repo, &b, nil, "fast-import", "--quiet", "--date-format=raw", "--force")
+	out, err := g.runWith(context.WithoutCancel(ctx), repo, &b, nil, "fast-import", "--quiet", "--date-format=raw", "--force")
 	return strings.TrimSpace(out), err
 }
 

@@ -55,10 +55,7 @@ func (q *query) commitText(r *repo, sha, name string, a args) (any, bool) {
 	c, ok := q.git.commits.get(sha)
 	if !ok {
 		q.needs = append(q.needs, func(ctx context.Context) error {
-			c, err := q.commitOf(ctx, r.ID, sha)
-			if err == nil {
-				q.git.commits.put(sha, c)
-			}
+			_, err := q.knownCommit(ctx, r.ID, sha)
 			return err
 		})
 		return zero, true

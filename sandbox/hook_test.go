@@ -53,6 +53,7 @@ func listen(t *testing.T) *ear {
 		if _, err := github.ParseEvents(event, id, body); err != nil {
 			e.bad = append(e.bad, err.Error())
 		}
+		heard(t, event, body)
 		var p struct{ Action string }
 		_ = json.Unmarshal(body, &p)
 		if p.Action != "" {

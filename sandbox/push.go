@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -24,6 +25,7 @@ func (m *moved) branch() (string, bool) { return strings.CutPrefix(m.ref, "refs/
 // that follows: push events, heads of pull requests, pull requests that are closed
 // or merged by it. The caller holds the repository's lock. actor may be nil.
 func (f *Forge) settle(ctx context.Context, repoID int64, actor *account) error {
+	ctx = context.WithoutCancel(ctx) // what moved has moved, though the client went away
 	now, err := f.git.refs(ctx, repoID)
 	if err != nil {
 		return err
@@ -178,7 +180,7 @@ func (f *Forge) fetchHead(ctx context.Context, from, base int64, number int, sha
 	if from == base {
 		return f.git.move(ctx, base, ref, sha, "")
 	}
-	_, err := f.git.run(ctx, base, "fetch", "-q", "--no-write-fetch-head", "--no-tags", f.git.path(from), "+"+sha+":"+ref)
+	_, err := f.git.run(context.WithoutCancel(ctx), base, "fetch", "-q", "--no-write-fetch-head", "--no-tags", f.git.path(from), "+"+sha+":"+ref)
 	return err
 }
 
@@ -209,8 +211,10 @@ func (t *tx) showPush(r *repo, m *moved, actor *account) obj {
 			"author": t.pusher(c.author), "committer": t.pusher(c.committer), "added": list(c.added), "removed": list(c.removed), "modified": list(c.modified),
 		})
 	}
+	owner := t.account(r.Owner)
+	repository := join(t.repoObj(r), obj{"master_branch": r.DefaultBranch, "stargazers": r.Stars, "owner": join(t.showUser(owner), obj{"name": owner.Login, "email": orNull(owner.Email)})})
 	p := obj{
-		"ref": m.ref, "before": m.before, "after": m.after, "created": m.before == zero, "deleted": m.after == zero, "forced": m.forced,
+		"repository": repository, "ref": m.ref, "before": m.before, "after": m.after, "created": m.before == zero, "deleted": m.after == zero, "forced": m.forced,
 		"base_ref": nil, "compare": html + "/compare/" + m.before[:12] + "..." + m.after[:12], "commits": commits, "head_commit": nil,
 		"pusher": obj{"name": actor.Login, "email": actor.Email},
 	}
@@ -288,7 +292,7 @@ func (t *tx) landedOn(r *repo, m *moved, actor *account) {
 func (f *Forge) catchUp(ctx context.Context) error {
 	for _, r := range f.st.repos {
 		unlock := f.git.lock(r.ID)
-		err := f.settle(ctx, r.ID, nil)
+		err := errors.Join(f.git.unlock(r.ID), f.settle(ctx, r.ID, nil))
 		unlock()
 		if err != nil {
 			return fmt.Errorf("sandbox: repository %d: %w", r.ID, err)

@@ -255,7 +255,7 @@ func (f *Forge) forkRepo(ctx context.Context, up *repo, owner, actor *account, n
 		t.save(r)
 		t.save(up)
 		t.shown.Delete(up.ID)
-		t.emit(up, actor, "fork", "", func() obj { return obj{"forkee": t.showRepo(r)} })
+		t.emit(up, actor, "fork", "", func() obj { return obj{"forkee": join(t.repoObj(r), obj{"public": !r.Private})} })
 		return nil
 	})
 }

@@ -406,8 +406,12 @@ func (f *Forge) SetStatus(ctx context.Context, at prow.Repo, by, sha string, c p
 	if err != nil {
 		return err
 	}
+	one, err := f.knownCommit(ctx, r.ID, sha)
+	if err != nil {
+		return plain(err)
+	}
 	return f.write(ctx, func(t *tx) error {
-		t.setStatus(r, a, status{SHA: sha, State: string(c.State), Context: c.Name, Text: c.Text, TargetURL: c.URL})
+		t.setStatus(r, a, status{SHA: sha, State: string(c.State), Context: c.Name, Text: c.Text, TargetURL: c.URL}, one)
 		return nil
 	})
 }

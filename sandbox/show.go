@@ -100,7 +100,7 @@ func (f *Forge) repoObj(r *repo) obj {
 		"allow_squash_merge": !r.NoSquash, "allow_merge_commit": !r.NoMerge, "allow_rebase_merge": !r.NoRebase, "allow_auto_merge": false,
 		"delete_branch_on_merge": r.DeleteMerged, "allow_update_branch": false, "use_squash_pr_title_as_default": false,
 		"squash_merge_commit_message": "COMMIT_MESSAGES", "squash_merge_commit_title": "COMMIT_OR_PR_TITLE",
-		"merge_commit_message": "PR_TITLE", "merge_commit_title": "MERGE_MESSAGE",
+		"merge_commit_message": "PR_TITLE", "merge_commit_title": "MERGE_MESSAGE", "custom_properties": obj{},
 	}
 	for name, path := range repoURLs {
 		o[name] = u + path

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"context"
 	"net/http"
 	"regexp"
 	"slices"
@@ -66,19 +67,36 @@ func postStatus(c *call) (any, error) {
 	if err := c.needCommit(sha); err != nil {
 		return nil, err
 	}
+	one, err := c.knownCommit(c.r.Context(), c.repo.ID, sha)
+	if err != nil {
+		return nil, err
+	}
 	var out any
-	err := c.write(c.r.Context(), func(t *tx) error {
+	err = c.write(c.r.Context(), func(t *tx) error {
 		if len(t.st.statuses[commitID{c.repo.ID, sha}]) >= 10_000 {
 			return invalid("Status", "", "custom", "This SHA and context has reached the maximum number of statuses.")
 		}
-		s := t.setStatus(c.repo, c.user, status{SHA: sha, State: in.State, Context: in.Context, Text: in.Description, TargetURL: in.TargetURL})
+		s := t.setStatus(c.repo, c.user, status{SHA: sha, State: in.State, Context: in.Context, Text: in.Description, TargetURL: in.TargetURL}, one)
 		out = t.showStatus(c.repo, s)
 		return nil
 	})
 	return answer{code: http.StatusCreated, body: out}, err
 }
 
-func (t *tx) setStatus(r *repo, actor *account, s status) *status {
+// knownCommit is commitOf that remembers.
+func (f *Forge) knownCommit(ctx context.Context, repo int64, sha string) (*commit, error) {
+	if c, ok := f.git.commits.get(sha); ok {
+		return c, nil
+	}
+	c, err := f.commitOf(ctx, repo, sha)
+	if err == nil {
+		f.git.commits.put(sha, c)
+	}
+	return c, err
+}
+
+// setStatus files a status of the commit one.
+func (t *tx) setStatus(r *repo, actor *account, s status, one *commit) *status {
 	s.ID, s.Repo, s.Creator, s.Created = t.id(), r.ID, actor.ID, t.o.Now()
 	t.create(&s)
 	t.emit(r, actor, "status", "", func() obj {
@@ -90,7 +108,7 @@ func (t *tx) setStatus(r *repo, actor *account, s status) *status {
 		}
 		return obj{
 			"id": s.ID, "sha": s.SHA, "name": t.repoPath(r), "target_url": orNull(s.TargetURL), "avatar_url": nil, "context": s.Context,
-			"description": orNull(s.Text), "state": s.State, "commit": obj{"sha": s.SHA, "url": t.repoAPI(r) + "/commits/" + s.SHA}, "branches": branches,
+			"description": orNull(s.Text), "state": s.State, "commit": t.showCommit(r, one), "branches": branches,
 			"created_at": stamp(s.Created), "updated_at": stamp(s.Created),
 		}
 	})
