@@ -78,21 +78,19 @@ func (x *change) obey(ctx context.Context, c *plugin.Call, e prow.CommentEvent, 
 	if err != nil || !asked.Relevant() {
 		return err
 	}
-	person, _, err := plugin.Trusted(ctx, c, e.By)
-	if err != nil {
-		return err
-	}
 	if asked.OKToTestCancel && !x.trigger.IgnoreOKToTest {
+		person, _, err := plugin.Trusted(ctx, c, e.By)
+		if err != nil {
+			return err
+		}
 		if !person {
 			return prow.Refuse("only people whose own pull requests are tested unasked can take `/ok-to-test` back.")
 		}
 		return ask(ctx, c)
 	}
-	ok := person
-	if !ok {
-		if ok, err = x.trusted(ctx, c); err != nil {
-			return err
-		}
+	ok, err := x.mayAsk(ctx, c, e.By)
+	if err != nil {
+		return err
 	}
 	switch {
 	case !ok && x.trigger.IgnoreOKToTest:
@@ -101,6 +99,18 @@ func (x *change) obey(ctx context.Context, c *plugin.Call, e prow.CommentEvent, 
 		return prow.Refuse("Cannot trigger testing until a trusted user reviews the PR and leaves an `/ok-to-test` message.")
 	}
 	return x.honour(ctx, c, e, asked, text)
+}
+
+// mayAsk reports whether login may ask for tests: anybody on a change that may be
+// tested, and trusted people.
+func (x *change) mayAsk(ctx context.Context, c *plugin.Call, login string) (bool, error) {
+	if x.HasLabel(prow.OKToTest) {
+		return true, nil
+	}
+	if ok, _, err := plugin.Trusted(ctx, c, login); err != nil || ok {
+		return ok, err
+	}
+	return x.trusted(ctx, c)
 }
 
 // honour does what somebody may ask for.
