@@ -139,8 +139,9 @@ const (
 )
 
 // sweepAlways makes the full pass at the start, and again and again as a net
-// under the events. A changed configuration is noticed within a second.
-func (w *Worker) sweepAlways(ctx context.Context) {
+// under the events. A changed configuration is noticed within a second. It closes
+// looked after the first pass, even a failed one: events go on working.
+func (w *Worker) sweepAlways(ctx context.Context, looked chan<- struct{}) {
 	var version string
 	var wait time.Duration // until the next pass
 	passes := 0            // since the last full one
@@ -156,6 +157,10 @@ func (w *Worker) sweepAlways(ctx context.Context) {
 				passes, wait = -1, min(wait, retryPass)
 			}
 			passes++
+			if looked != nil {
+				close(looked)
+				looked = nil
+			}
 		}
 		_ = pause(ctx, time.Second) // the loop asks ctx itself
 		wait -= time.Second

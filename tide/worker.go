@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"iter"
 	"log/slog"
 	"strings"
 	"sync"
@@ -97,12 +98,20 @@ func (w *Worker) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	wg.Go(func() { w.watchJobs(ctx) })
-	wg.Go(func() { w.sweepAlways(ctx) })
+	looked := make(chan struct{})
+	wg.Go(func() { w.sweepAlways(ctx, looked) })
 	workers := w.Config().Tide.MaxGoroutines
 	if workers <= 0 {
 		workers = maxWorkers
 	}
-	l := loop.Loop{Name: "tide", Watch: s.bell.Watch, Do: w.do, Workers: workers, Log: w.Log, Now: w.Now}
+	watch := func(ctx context.Context) iter.Seq[string] {
+		select { // who decides before the first pass, decides on the few that events told of
+		case <-looked:
+		case <-ctx.Done():
+		}
+		return s.bell.Watch(ctx)
+	}
+	l := loop.Loop{Name: "tide", Watch: watch, Do: w.do, Workers: workers, Log: w.Log, Now: w.Now}
 	err := l.Run(ctx)
 	stop()
 	return err
