@@ -18,6 +18,7 @@ import (
 
 // Every answer is as the API's own document says.
 func TestAnswersMatchTheDocument(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, full)
 	s.story()
 	doc, err := openapi3.NewLoader().LoadFromData([]byte(s.page("/api/v1/openapi.json")))
@@ -89,6 +90,7 @@ func checkAnswer(t *testing.T, c *http.Client, req *http.Request, route *routers
 
 // Reruns and aborts are for those who may, from here, and for jobs that can.
 func TestWhoMayRerunAndAbort(t *testing.T) {
+	t.Parallel()
 	var refused error
 	s := newSite(t, func(d *deck.Server) {
 		d.May = func(_ *http.Request, action string, j *prow.Job) (string, error) { return "alice", refused }
@@ -145,6 +147,7 @@ func TestWhoMayRerunAndAbort(t *testing.T) {
 }
 
 func TestLoopback(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		from, host string
 		ok         bool
@@ -161,6 +164,7 @@ func TestLoopback(t *testing.T) {
 
 // What is hidden is shown nowhere: not in lists, not by name, not by its files.
 func TestHiddenJobs(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, full)
 	secret := func(j *prow.Job) { j.Spec.Hidden, j.Spec.Job = true, "topsecret" }
 	j := job("run-secret", "unit", 7, prow.Failure, 60e9, secret)
@@ -194,6 +198,7 @@ func TestHiddenJobs(t *testing.T) {
 
 // What jobs wrote is served without deck's rights, whatever it is called.
 func TestArtifacts(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	j := job("run-a", "unit", 7, prow.Success, 60e9)
 	s.create(j)

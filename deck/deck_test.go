@@ -7,6 +7,7 @@ import (
 )
 
 func TestEveryPageIsThere(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, full)
 	s.story()
 	for _, p := range []string{

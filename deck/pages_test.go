@@ -329,16 +329,16 @@ func TestALineOf50MB(t *testing.T) {
 	s := newSite(t)
 	j := job("r", "unit", 7, prow.Failure, time.Minute)
 	s.create(j)
-	s.write(prow.Dir(j)+"/build-log.txt", "first\n"+strings.Repeat("<", 50<<20)+"\nError: last\n")
+	s.write(prow.Dir(j)+"/build-log.txt", "Error: early\n"+strings.Repeat("<", 50<<20)+"\nthe last\n")
 	body := s.page("/run/r")
 	text := seen(body)
-	if len(body) > 100<<10 || !strings.Contains(text, "52.4 MB more in this line, see the raw log") || !strings.Contains(text, "First error line 3") || !strings.Contains(text, "3 Error: last") {
+	if len(body) > 100<<10 || !strings.Contains(text, "52.4 MB more in this line, see the raw log") || !strings.Contains(text, "First error line 1") || !strings.Contains(text, "3 the last") {
 		t.Errorf("%d bytes: %.3000s", len(body), text)
 	}
-	if got := s.page("/api/v1/runs/r/search?q=last"); !strings.Contains(got, `"number":3`) {
+	if got := s.page("/api/v1/runs/r/search?q=the+last"); !strings.Contains(got, `"number":3`) {
 		t.Errorf("search: %s", got)
 	}
-	if _, _, h := s.do("GET", "/api/v1/runs/r/log"); h.Get("Content-Length") != "52428819" {
+	if _, _, h := s.do("GET", "/api/v1/runs/r/log"); h.Get("Content-Length") != "52428823" {
 		t.Errorf("raw: %v", h)
 	}
 }

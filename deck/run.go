@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"html/template"
+	"io"
 	"io/fs"
 	"net/http"
 	"net/url"
@@ -118,8 +119,8 @@ const (
 	attemptsShown = 10
 	lastShown     = 20
 	tailShown     = 200
-	before        = 20                     // lines shown above the one asked for
-	errorTime     = 150 * time.Millisecond // to look for the first error before the page is sent
+	before        = 20       // lines shown above the one asked for
+	errorSearch   = 16 << 20 // bytes looked at for the first error before the page is sent
 )
 
 func (s *Server) run(r *http.Request) (view, error) {
@@ -327,9 +328,7 @@ func (s *Server) addLog(r *http.Request, v *runView, j *prow.Job) error {
 	if !v.Run.Red() {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, errorTime)
-	defer cancel()
-	hits, _, err := l.x.find(ctx, l.open, errorMatcher(s.Config()), 0, 1)
+	hits, _, err := l.x.find(ctx, beginning(l.open, errorSearch), errorMatcher(s.Config()), 0, 1)
 	if err != nil || len(hits) == 0 {
 		return nil //nolint:nilerr // a long log: the page finds it later
 	}
@@ -339,6 +338,17 @@ func (s *Server) addLog(r *http.Request, v *runView, j *prow.Job) error {
 		v.Error = &firstError{first, clip(lines, 500)}
 	}
 	return nil //nolint:nilerr // as above
+}
+
+// beginning opens the first size bytes of a log.
+func beginning(open opener, size int64) opener {
+	return func(ctx context.Context, offset int64) (io.ReadCloser, error) {
+		f, err := open(ctx, offset)
+		if err != nil {
+			return nil, err
+		}
+		return skipped{io.LimitReader(f, size-offset), f}, nil
+	}
 }
 
 // pageLog is how much of a log the page itself carries, in bytes.
