@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"sync"
 	"syscall"
 	"time"
 
@@ -27,6 +28,7 @@ type DB struct {
 	Memory  *Memory
 	Journal *Journal
 
+	once  sync.Once // of Close
 	lock  *os.File
 	write *writer
 	read  *sql.DB
@@ -78,12 +80,16 @@ func open(ctx context.Context, path string) (*DB, error) {
 }
 
 // Close waits for the writes under way, ends all watches and closes the file.
-// Calls after it fail.
+// Calls after it fail; a second Close does nothing.
 func (db *DB) Close() error {
-	err := db.write.close()
-	db.Jobs.hub.close()
-	db.Inbox.hub.close()
-	return errors.Join(err, db.read.Close(), release(db.lock))
+	var err error
+	db.once.Do(func() {
+		err = db.write.close()
+		db.Jobs.hub.close()
+		db.Inbox.hub.close()
+		err = errors.Join(err, db.read.Close(), release(db.lock))
+	})
+	return err
 }
 
 // dsn names the file for the driver, whatever characters its path has.

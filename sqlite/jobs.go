@@ -92,11 +92,16 @@ func (s *Jobs) load(ctx context.Context, id string) (version int64, text []byte,
 	if err != nil {
 		return 0, nil, nil, fmt.Errorf("job %s: %w", id, explain(err))
 	}
-	j = new(prow.Job)
+	j, err = decode(id, text)
+	return version, text, j, err
+}
+
+func decode(id string, text []byte) (*prow.Job, error) {
+	j := new(prow.Job)
 	if err := json.Unmarshal(text, j); err != nil {
-		return 0, nil, nil, fmt.Errorf("job %s: %w", id, err)
+		return nil, fmt.Errorf("job %s: %w", id, err)
 	}
-	return version, text, j, nil
+	return j, nil
 }
 
 // Update changes a job. change runs in the caller's goroutine on a copy; if
@@ -110,7 +115,7 @@ func (s *Jobs) Update(ctx context.Context, id string, change func(*prow.Job) err
 		labels := maps.Clone(j.Labels)
 		switch err := change(j); {
 		case errors.Is(err, prow.ErrUnchanged):
-			return s.Get(ctx, id)
+			return decode(id, old) // change may have begun to write
 		case err != nil:
 			return nil, err
 		case j.Name != id:
