@@ -27,6 +27,7 @@ func (l *loader) assemble(c *Config, in *inputs, rep *report) {
 	c.complete(top, l.res)
 	l.jobs(c, in, &main.JobConfig, explicit, rep)
 	c.Plugins = assemblePlugins(in, rep)
+	c.Plugins.codec = l.codec
 }
 
 // jobs finishes the jobs of every file, on all cores, and joins them.

@@ -29,7 +29,7 @@ func newCodec() codec { return codec{&sync.Map{}} }
 // left out of v and reported: wrong types as problems, unknown and doubled keys
 // as warnings, as they do no harm.
 func (c codec) decode(file string, data []byte, v any) Problems {
-	d := &decoder{codec: c, file: file, data: data, left: someNodes + 2*len(data), open: map[*yaml.Node]bool{}}
+	d := c.decoder(file, data)
 	if i := invalidUTF8(data); i >= 0 {
 		line := 1 + bytes.Count(data[:i], []byte("\n"))
 		return Problems{{Position: Position{File: file, Line: line}, Text: "is not text in UTF-8", Hint: "is it a binary file?"}}
@@ -51,6 +51,10 @@ func (c codec) decode(file string, data []byte, v any) Problems {
 		return Problems{{Position: Position{File: file}, Text: "aliases in it make too much out of little", Hint: "write it out, or use fewer aliases"}}
 	}
 	return d.problems
+}
+
+func (c codec) decoder(file string, data []byte) *decoder {
+	return &decoder{codec: c, file: file, data: data, left: someNodes + 2*len(data), open: map[*yaml.Node]bool{}}
 }
 
 // lenient reads what only the older parser of the original takes, such as a lone
@@ -350,8 +354,8 @@ func (d *decoder) unknown(kn, vn *yaml.Node, v reflect.Value, p *plan, key strin
 			d.value(vn, e, true, here)
 			m.SetMapIndex(reflect.ValueOf(key), e)
 		}
-		if k, ok := v.Addr().Interface().(interface{ keepPlace(string, Position) }); ok {
-			k.keepPlace(key, d.at(kn))
+		if k, ok := v.Addr().Interface().(keeper); ok {
+			k.keep(key, d.at(kn), vn, d.data)
 		}
 		return
 	}

@@ -30,6 +30,11 @@ type nodeReader interface {
 // placer is a type that wants to know where it stands.
 type placer interface{ setPlace(Position) }
 
+// keeper is a type that keeps keys it does not know, to decode them later.
+type keeper interface {
+	keep(key string, at Position, n *yaml.Node, data []byte)
+}
+
 func (j *JobBase) setPlace(p Position) { j.Source = p }
 
 // plan is what there is to know of a type.

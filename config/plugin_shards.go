@@ -109,6 +109,7 @@ func (a *pluginAssembly) set(key string, v any, at spot) {
 		return
 	}
 	a.p.Sections[key] = bytes.TrimSpace(b.Bytes())
+	delete(a.p.written, key)
 	if _, ok := a.p.Where[key]; !ok {
 		a.p.Where[key] = Position{File: at.file} // of the first shard that has it
 	}

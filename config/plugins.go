@@ -2,6 +2,7 @@ package config
 
 import (
 	"encoding/json"
+	"reflect"
 	"slices"
 
 	prow "github.com/prow-ci/prow"
@@ -20,7 +21,9 @@ type Plugins struct {
 	// Where says where each section stands, for errors.
 	Where map[string]Position `json:"-"`
 
-	from map[string]string // selectors of plugins and external_plugins to their file
+	written map[string]section // those that stand in one file
+	codec   codec
+	from    map[string]string // selectors of plugins and external_plugins to their file
 }
 
 // OrgPlugins names the plugins of an organisation or repository.
@@ -79,6 +82,39 @@ func (p *Plugins) ExternalFor(r prow.Repo, event string) []ExternalPlugin {
 		}
 	}
 	return out
+}
+
+// Decode decodes a section into v, a pointer to a struct, by the rules of the whole
+// file, and returns what is wrong with it, warnings of unknown keys included. A
+// section that is not there leaves v as it is.
+func (p *Plugins) Decode(key string, v any) Problems {
+	raw, ok := p.Sections[key]
+	if !ok {
+		return nil
+	}
+	c := p.codec
+	if c.plans == nil {
+		c = newCodec()
+	}
+	if w, ok := p.written[key]; ok && w.at.Line > 0 {
+		d := c.decoder(w.at.File, w.data)
+		d.value(w.node, reflect.ValueOf(v).Elem(), true, &frame{&frame{}, key, -1})
+		return d.problems
+	}
+	found := c.decode(p.Where[key].File, raw, v)
+	for i := range found { // merged from several files: places are those of the merged text
+		found[i].Position, found[i].Snippet = p.Where[key], ""
+		found[i].Path = below(key, found[i].Path)
+	}
+	return found
+}
+
+// below returns the path of what is at path in the value of key.
+func below(key, path string) string {
+	if path == "" || path[0] == '[' {
+		return key + path
+	}
+	return key + "." + path
 }
 
 // Wrong makes a problem of what a plugin says of its section.

@@ -17,16 +17,22 @@ type pluginFile struct {
 	ExternalPlugins map[string][]ExternalPlugin `json:"external_plugins,omitempty"`
 	Owners          *Owners                     `json:"owners,omitempty"`
 
-	Rest  map[string]json.RawMessage `json:"-" config:"rest"`
-	where map[string]Position
+	Rest map[string]json.RawMessage `json:"-" config:"rest"`
+	kept map[string]section
 }
 
-// keepPlace notes where a section stands.
-func (f *pluginFile) keepPlace(key string, p Position) {
-	if f.where == nil {
-		f.where = map[string]Position{}
+// section is a section of plugins.yaml before its plugin has decoded it.
+type section struct {
+	at   Position
+	node *yaml.Node
+	data []byte // of the file, for the lines of problems
+}
+
+func (f *pluginFile) keep(key string, at Position, n *yaml.Node, data []byte) {
+	if f.kept == nil {
+		f.kept = map[string]section{}
 	}
-	f.where[key] = p
+	f.kept[key] = section{at, n, data}
 }
 
 // readNode reads the old form, a list of names, and the new one.
@@ -44,7 +50,7 @@ func (o *OrgPlugins) readNode(d *decoder, n *yaml.Node, at *frame) {
 func assemblePlugins(in *inputs, rep *report) *Plugins {
 	p := &Plugins{
 		Plugins: map[string]OrgPlugins{}, ExternalPlugins: map[string][]ExternalPlugin{},
-		Sections: map[string]json.RawMessage{}, Where: map[string]Position{},
+		Sections: map[string]json.RawMessage{}, Where: map[string]Position{}, written: map[string]section{},
 	}
 	a := pluginAssembly{p: p, from: map[string]string{}}
 	p.from = a.from
@@ -73,7 +79,8 @@ func (a *pluginAssembly) main(f *pluginFile, at spot) {
 		a.p.Owners = *f.Owners
 	}
 	for _, k := range keysOf(f.Rest) {
-		a.p.Sections[k], a.p.Where[k] = f.Rest[k], f.where[k]
+		a.p.Sections[k], a.p.Where[k] = f.Rest[k], f.kept[k].at
+		a.p.written[k] = f.kept[k]
 		if known := sections(); !slices.Contains(known, k) {
 			at.at(k).warn("is not a key that means anything here", strings.TrimPrefix(didYouMean(k, known), "; "))
 		}

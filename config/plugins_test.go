@@ -60,6 +60,49 @@ func TestOldPlugins(t *testing.T) {
 	}
 }
 
+// A plugin decodes its own section; what is wrong has its place.
+func TestDecodeSection(t *testing.T) {
+	t.Parallel()
+	dir := write(t, `
+-- plugins.yaml --
+plugins: {org: {plugins: [trigger]}}
+triggers:
+- repos: [org]
+  trusted_org: 123
+  only_org_member: true
+  ignore_ok_to_test: maybe
+size: {s: 1}
+-- shards/x_pluginconfig.yaml --
+lgtm: [{repos: [org], store_tree_hash: 1}]
+`)
+	c, err := config.Load(paths(dir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	type options struct {
+		Repos          []string `json:"repos"`
+		TrustedOrg     string   `json:"trusted_org"`
+		OnlyOrgMembers bool     `json:"only_org_members"`
+		Ignore         bool     `json:"ignore_ok_to_test"`
+		Store          bool     `json:"store_tree_hash"`
+	}
+	var v []options
+	found := c.Plugins.Decode("triggers", &v)
+	found = append(found, c.Plugins.Decode("lgtm", &v)...)
+	found = append(found, c.Plugins.Decode("approve", &v)...)
+	got := strings.ReplaceAll(found.Error(), dir+"/", "")
+	want := `plugins.yaml:5:3: triggers[0].only_org_member: is not a key that means anything here (did you mean "only_org_members"?)
+plugins.yaml:6:22: triggers[0].ignore_ok_to_test: is the text "maybe"; want true or false
+shards/x_pluginconfig.yaml: lgtm[0].store_tree_hash: is the number 1; want true or false`
+	if got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	var o []options
+	if c.Plugins.Decode("triggers", &o); o[0].TrustedOrg != "123" || o[0].Repos[0] != "org" || found[1].Snippet == "" {
+		t.Errorf("decoded %+v, found %+v", o, found)
+	}
+}
+
 func TestUnknownPlugins(t *testing.T) {
 	t.Parallel()
 	dir := write(t, "-- plugins.yaml --\nplugins:\n  a: {plugins: [hold, aprove]}\n  b: {plugins: [golint]}\n")
