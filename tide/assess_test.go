@@ -207,7 +207,8 @@ func TestStatus(t *testing.T) {
 		"retesting two":            {tell(needs("unit", "e2e")), nil, "pending", "Not mergeable. Retesting: e2e unit"},
 		"retesting many":           {tell(needs(many...)), nil, "pending", "Not mergeable. Retesting 30 jobs."},
 		"refused":                  {tell(refused(noon.Add(time.Hour))), nil, "error", "Not mergeable. The merge was refused: At least 1 approving review is required."},
-		"jobs not known":           {tell(func(s *story) { s.f.Broken = "line 3" }), nil, "error", "Not mergeable. Its jobs cannot be read: line 3"},
+		"jobs not known":           {tell(func(s *story) { s.f.Broken = "Its jobs cannot be read: line 3" }), nil, "error", "Not mergeable. Its jobs cannot be read: line 3"},
+		"failed in silence":        {tell(results(prow.Failure)), nil, "pending", "Not mergeable. Job unit has not succeeded."},
 		"no query":                 {tell(rules(func(r *Rules) { r.Queries = nil })), nil, "pending", "Not mergeable. No Tide query for branch main found."},
 	} {
 		in := &Input{BaseSHA: baseSHA}

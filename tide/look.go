@@ -174,7 +174,7 @@ func (l *look) facts(ctx context.Context) ([]*Facts, error) {
 		}
 		f := &Facts{Pull: e.pull, Checks: e.checks, Approved: e.approved, Policy: common, Results: results[id.Number]}
 		if l.unread[id] {
-			f.Broken = "its state could not be read from the forge"
+			f.Broken = "Its state could not be read from the forge."
 		}
 		if f.Refusal, err = l.w.refusal(ctx, id); err != nil {
 			return nil, err
@@ -215,7 +215,7 @@ func (l *look) tests(ctx context.Context, f *Facts, common *Policy) {
 	if !ok {
 		var err error
 		if o, err = l.bring(ctx, f.Pull, method); err != nil {
-			f.Broken = words(err)
+			f.Broken = "Its jobs cannot be read: " + words(err)
 			if !errors.As(err, new(config.Problems)) { // what is written wrong stays wrong; anything else is tried again
 				l.failed(fmt.Errorf("%s: %w", f.Pull.ID, err))
 			}

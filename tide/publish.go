@@ -55,6 +55,9 @@ func (w *Worker) publish(ctx context.Context, l *look, m prow.Move) {
 	w.Metrics.pool(l)
 	l.keepPool(ctx, p)
 	for _, v := range l.said {
+		if l.unread[prow.IssueID{Repo: v.Repo, Number: v.Pull.Number}] {
+			continue // what was said last is nearer to the truth than "I do not know"
+		}
 		if err := l.pool.recall(ctx, w.Memory, v); err != nil {
 			l.failed(err)
 			continue

@@ -18,7 +18,7 @@ func (w *Worker) tell(ctx context.Context, l *look) error {
 	each(l.said, func(v prow.Verdict) {
 		s := l.all.of(v.Pull.Number)
 		e, ok := w.state().view.get(s.Facts.Pull.ID)
-		if !ok || e.unsure || e.pull.HeadSHA != s.Ref.SHA {
+		if !ok || e.unsure || l.unread[s.Facts.Pull.ID] || e.pull.HeadSHA != s.Ref.SHA {
 			return // merged meanwhile, or about to be looked at again
 		}
 		c := prow.Check{Name: ownContext, State: v.State, Text: Cut(v.Text), URL: targetURL(l.cfg, s.Facts.Pull)}

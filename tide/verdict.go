@@ -38,9 +38,11 @@ func status(s *Standing, r *Rules, in *Input) (prow.CheckState, string) {
 	case s.Gap != "":
 		return prow.CheckPending, no + s.Gap
 	case s.Facts.Broken != "":
-		return prow.CheckError, no + " Its jobs cannot be read: " + s.Facts.Broken
-	case !s.InPool:
+		return prow.CheckError, no + " " + s.Facts.Broken
+	case !s.InPool && s.Facts.Refusal != nil:
 		return prow.CheckError, no + " The merge was refused: " + s.Facts.Refusal.Words
+	case s.State == Failing:
+		return prow.CheckPending, no + labelText(" Job %s has not succeeded.", " Jobs %s have not succeeded.", s.failed())
 	case s.State != Passing:
 		return prow.CheckPending, no + retesting(s)
 	case r.Blocks == config.BlocksPermit && s.Facts.Pull.MergeState == "BLOCKED":
@@ -62,6 +64,17 @@ func retesting(s *Standing) string {
 		text = fmt.Sprintf(" Retesting %d jobs.", len(c))
 	}
 	return text
+}
+
+// failed lists the tests that failed on this base, though no check says so.
+func (s *Standing) failed() []string {
+	var out []string
+	for _, t := range s.Tests {
+		if t.State == prow.CheckFailure || t.State == prow.CheckError {
+			out = append(out, t.Context)
+		}
+	}
+	return out
 }
 
 // Cut makes a verdict's text fit into a status.
@@ -89,7 +102,7 @@ func items(s *Standing, r *Rules, in *Input, place int, set *Set) []prow.Item {
 		out = append(out, prow.Item{Kind: "blocker", What: "branch " + r.Branch + " is open", Why: frozen(f), Who: f.By + ", or an administrator"})
 	}
 	if s.Facts.Broken != "" {
-		out = append(out, prow.Item{Kind: "config", What: "the repository's jobs", Why: s.Facts.Broken, Who: "the author"})
+		out = append(out, prow.Item{Kind: "config", What: "what it has to pass is known", Why: s.Facts.Broken, Who: "the author"})
 	}
 	if s.Query == nil {
 		out = append(out, prow.Item{Kind: "branch", What: "branch " + r.Branch, Who: "an administrator",
