@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
+
+	prow "github.com/prow-ci/prow"
 )
 
 // keptTips is how many fetched commits without a branch stay known as tips, so
@@ -217,14 +219,20 @@ func (m *mirror) nextSlot() int {
 	return m.slot
 }
 
-// classify marks what does not exist on the remote.
+// classify marks what does not exist on the remote, and what is not for us.
 func classify(err error) error {
 	var e *Error
 	if !errors.As(err, &e) {
 		return err
 	}
+	text := strings.ToLower(e.Stderr)
+	for _, words := range []string{"terminal prompts disabled", "authentication failed", "returned error: 403"} {
+		if strings.Contains(text, words) {
+			return fmt.Errorf("%w: no token that may read it was given (%w)", prow.ErrForbidden, err)
+		}
+	}
 	for _, words := range []string{"couldn't find remote ref", "not our ref", "unadvertised object", "no such remote ref"} {
-		if strings.Contains(strings.ToLower(e.Stderr), words) {
+		if strings.Contains(text, words) {
 			return fmt.Errorf("%w (%w)", fs.ErrNotExist, err)
 		}
 	}

@@ -114,7 +114,7 @@ func TestLogin(t *testing.T) {
 		t.Errorf("Head = %s, want %s", got, want)
 	}
 	given = "wrong-t0ken"
-	if _, err := repo.Head(ctx, "main"); err == nil || strings.Contains(err.Error(), given) {
+	if _, err := repo.Head(ctx, "main"); !errors.Is(err, prow.ErrForbidden) || strings.Contains(err.Error(), given) {
 		t.Errorf("Head with a wrong token = %v", err)
 	}
 }

@@ -167,8 +167,9 @@ func (k *clone) login() error {
 	if err != nil {
 		return err
 	}
-	// One file is made sooner, and deleted sooner, than one for each object.
-	env = git.AddConfig(env, "fetch.unpackLimit=1")
+	// One file is made sooner, and deleted sooner, than one for each object; and
+	// what is thrown away need not survive a power cut.
+	env = git.AddConfig(env, "fetch.unpackLimit=1", "core.fsync=none")
 	if k.c.Cookies != "" {
 		env = git.AddConfig(env, "http.cookieFile="+k.c.Cookies)
 	}

@@ -3,6 +3,7 @@ package podutil
 import (
 	"context"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"strings"
 
@@ -33,6 +34,9 @@ func (r *Run) clone(ctx context.Context) ([]Record, Result) {
 		}
 		if conflict := (*ConflictError)(nil); errors.As(err, &conflict) {
 			return records, Result{Verdict: prow.Failure, Why: sentence(conflict.Error()), ExitCode: 1}
+		}
+		if says(err, "terminal prompts disabled", "authentication failed", "returned error: 403") {
+			err = fmt.Errorf("%w: the repository may be private, and no token that may read it was given", err)
 		}
 		res := r.broken(err)
 		if where := records[i].Refs; where.Repo != "" {
