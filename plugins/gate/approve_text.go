@@ -50,8 +50,10 @@ func (v approvalVerdict) writeApprovals(b *strings.Builder) {
 	for _, a := range v.Approvals {
 		links = append(links, fmt.Sprintf("*<a href=\"%s\" title=\"%s\">%s</a>*", a.URL, a.How, a.Login))
 	}
-	b.WriteString(strings.Join(links, ", "))
-	b.WriteString("\n\n")
+	if len(links) == 0 {
+		links = []string{"nobody yet"}
+	}
+	b.WriteString(strings.Join(links, ", ") + "\n\n")
 }
 
 func (v approvalVerdict) writeWhom(b *strings.Builder) {
