@@ -87,7 +87,7 @@ func tell(t testing.TB, dir string, p config.Paths) string {
 	return strings.ReplaceAll(all.Error(), dir+"/", "")
 }
 
-// main puts text into config.yaml.
+// mainFile puts text into config.yaml.
 func mainFile(text string) string { return "-- config.yaml --\n" + text }
 
 const pod = "spec: {containers: [{image: x, args: [run]}]}"

@@ -27,7 +27,7 @@ type everything struct {
 	Plank   Plank             `json:"plank"`
 }
 
-func both1(t *testing.T, text []byte) (ours, theirs everything, found Problems, err error) {
+func decodeBoth(t *testing.T, text []byte) (ours, theirs everything, found Problems, err error) {
 	err = yaml2.Unmarshal(text, &theirs)
 	found = newCodec().decode("f", text, &ours)
 	clean(&ours)
@@ -94,7 +94,7 @@ func TestDecodesLikeTheOriginal(t *testing.T) {
 
 func compare(t *testing.T, text []byte) {
 	t.Helper()
-	ours, theirs, found, err := both1(t, text)
+	ours, theirs, found, err := decodeBoth(t, text)
 	if (err != nil) != hasErrors(found) {
 		t.Errorf("%q: ours %v, theirs %v", text, found, err)
 	} else if err == nil && !reflect.DeepEqual(ours, theirs) {
@@ -112,7 +112,7 @@ func FuzzDecode(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
 		start := time.Now()
-		_, _, _, _ = both1(t, text) // no panic, and an end
+		_, _, _, _ = decodeBoth(t, text) // no panic, and an end
 		if d := time.Since(start); d > 10*time.Second {
 			t.Fatalf("took %v", d)
 		}

@@ -5,7 +5,6 @@ import (
 	"testing"
 
 	prow "github.com/prow-ci/prow"
-	"github.com/prow-ci/prow/config"
 )
 
 // What is refused, and in which words; "" loads without a word.
@@ -330,5 +329,3 @@ func TestJobURL(t *testing.T) {
 		}
 	}
 }
-
-var _ = config.Problem{}
