@@ -90,3 +90,35 @@ func TestHowItMerges(t *testing.T) {
 		t.Errorf("message %q with %d parents, want %q and 1", c.Commit.Message, len(c.Parents), want)
 	}
 }
+
+// The jobs that a pull request brings count for it; broken ones keep it out.
+func TestJobsOfItsOwn(t *testing.T) {
+	t.Parallel()
+	w := open(t, lgtmQuery+"in_repo_config: {enabled: {o/r: true}}\n")
+	brings := w.Pull(w.repo, "alice", "brings", map[string]string{".prow.yaml": `
+presubmits:
+- name: fresh
+  always_run: true
+  agent: kubernetes
+  spec: {containers: [{image: busybox, command: ["true"]}]}
+`})
+	broken := w.Pull(w.repo, "bob", "broken", map[string]string{".prow.yaml": "presubmits: 5\n"})
+	for _, id := range []prow.IssueID{brings, broken} {
+		w.test(id)
+		w.tested(id)
+		w.label(id, "lgtm")
+	}
+	w.says(brings, "Not mergeable. Job fresh has not succeeded.")
+	w.Eventually("the broken one says so", func() bool {
+		v := w.verdict(broken)
+		return v.State == prow.CheckError && strings.HasPrefix(v.Text, "Not mergeable. Its jobs cannot be read: ") && strings.Contains(v.Text, ".prow.yaml")
+	})
+	t.Log(w.verdict(broken).Text)
+	must(t, w.Forge().SetCheck(t.Context(), w.repo, w.PullNow(brings).HeadSHA, prow.Check{Name: "fresh", State: prow.CheckSuccess}))
+	w.merges(brings) // tide tests `fresh` itself: nothing says on which base it passed
+	jobs, err := w.db.Jobs.List(t.Context(), prow.JobFilter{Job: "fresh", Pull: brings.Number})
+	must(t, err)
+	if len(jobs) != 1 || jobs[0].Labels[prow.LabelByTide] != "true" {
+		t.Errorf("%d jobs test fresh", len(jobs))
+	}
+}
