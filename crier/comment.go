@@ -80,7 +80,9 @@ func (w *Worker) Comment(ctx context.Context, name string) (again time.Duration,
 	if err != nil {
 		return 0, err
 	}
-	if m == nil {
+	// A memo that is still open may be of a process that wrote the comment and
+	// ended before it could note what it wrote.
+	if m == nil || m.Open {
 		if m, err = w.read(ctx, id); err != nil {
 			return 0, w.giveUp(ctx, id, cfg, err)
 		}

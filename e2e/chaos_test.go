@@ -21,7 +21,6 @@ import (
 	prow "github.com/prow-ci/prow"
 	"github.com/prow-ci/prow/client"
 	"github.com/prow-ci/prow/prowtest/world"
-	"github.com/prow-ci/prow/sandbox"
 )
 
 var (
@@ -117,7 +116,7 @@ approve:
 
 func newChaos(t *testing.T, s uint64) *chaos {
 	c := &chaos{seed: s, t: t, rnd: rand.New(rand.NewPCG(s, 1)), data: t.TempDir(), addr: freeAddr(t), tally: &tally{t: t, seen: map[string]bool{}}}
-	c.w = world.New(t, func(o *sandbox.Options) { o.Seed = s },
+	c.w = world.New(t, func(o *world.Setup) { o.Seed = s },
 		world.Faults(t, "* * 502 0.05", "* * delay=10s 0.01", "WEBHOOK * duplicate 0.1", "WEBHOOK * reorder 0.1"))
 	c.w.Org("o", "alice", "bob", "carol")
 	c.repo = c.w.Repo("o/r", map[string]string{"README.md": "chaos\n", "OWNERS": "approvers: [carol]\nreviewers: [bob]\n"})

@@ -1,7 +1,9 @@
 package sandbox
 
 import (
+	"bytes"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net/http"
 	"path"
@@ -128,11 +130,22 @@ func matches(pattern, s string) bool {
 	return strings.HasSuffix(s, last)
 }
 
+// maxDelayed is how much of a request a delay keeps, in bytes: GitHub's limit for
+// a push or a payload.
+const maxDelayed = 100 << 20
+
 // spoil applies the faults that strike r; nil means that it has been answered.
 func (d *dice) spoil(w http.ResponseWriter, r *http.Request, p string) http.ResponseWriter {
 	for _, f := range d.pick(r.Method, path.Clean("/"+p)) {
 		switch f.Effect {
 		case "delay":
+			// A server sees that its client is gone only when it has read what
+			// the client sent.
+			body, err := io.ReadAll(io.LimitReader(r.Body, maxDelayed))
+			if err != nil {
+				return nil
+			}
+			r.Body = io.NopCloser(bytes.NewReader(body))
 			t := time.NewTimer(f.Delay)
 			select {
 			case <-t.C:

@@ -31,7 +31,7 @@ func (s *Server) join() {
 	}
 	receiver := &hook.Worker{
 		Inbox: db.Inbox, Journal: db.Journal, Plugins: s.plugins, Config: current, Secrets: s.secrets(), Parse: github.ParseEvents,
-		Log: s.log("hook"), Now: now, Metrics: hook.NewMetrics(s.metrics),
+		Log: s.log("hook"), Now: now, Metrics: hook.NewMetrics(s.metrics), Only: s.o.Filter,
 		Tools: plugin.Tools{
 			Forge: s.forge, Jobs: db.Jobs, Memory: db.Memory, Git: s.mirrors, InRepo: s.inrepo,
 			Owners: &plugin.Owners{Git: s.mirrors, Forge: s.forge}, Now: now, Plugins: s.plugins,
@@ -40,9 +40,10 @@ func (s *Server) join() {
 	if s.o.runs("tide") {
 		receiver.Seen = merger.Wake
 	}
-	starter := &horologium.Worker{Jobs: db.Jobs, Memory: db.Memory, Config: current, Now: now, Log: s.log("horologium")}
+	starter := &horologium.Worker{Jobs: db.Jobs, Memory: db.Memory, Config: current, Changes: s.live.Watch, Now: now, Log: s.log("horologium")}
 	runner := &plank.Worker{
 		Jobs: db.Jobs, Runner: s.runner, Journal: db.Journal, Config: current, URL: s.runURL, Now: now, Log: s.log("plank"),
+		Node: s.o.Node, Limit: s.o.MaxJobs,
 		Metrics: registered(s.metrics, plank.NewMetrics()),
 	}
 	reporter := &crier.Worker{

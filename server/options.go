@@ -6,12 +6,14 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
 
 	prow "github.com/prow-ci/prow"
 	"github.com/prow-ci/prow/config"
+	"github.com/prow-ci/prow/hook"
 	"github.com/prow-ci/prow/local"
 )
 
@@ -30,7 +32,11 @@ type Options struct {
 	Paths  config.Paths // of the configuration
 	Only   []string     // of Components; empty: all
 	Engine string       // of the runner: auto, docker, podman, process
-	Jobs   string       // folder of the jobs' secrets, "" for none
+	// MaxJobs is how many jobs run at once where plank.max_concurrency says
+	// nothing; 0 is twice the processors.
+	MaxJobs int
+	Node    string // name of this machine, in build ids; default its host name
+	Jobs    string // folder of the jobs' secrets, "" for none
 
 	ForgeAPI     string // base address of the REST API; "" is api.github.com
 	ForgeGraphQL string // "" follows ForgeAPI
@@ -38,6 +44,7 @@ type Options struct {
 	Token        func(ctx context.Context) (string, error)
 	GitUser      string                 // whom git says the token is of; default x-access-token
 	Secrets      func() ([]byte, error) // content of the HMAC file
+	Filter       hook.Filter            // which repositories are served
 	WebhookPath  string                 // default /hook
 	DryRun       bool                   // write nothing to the forge
 
@@ -88,6 +95,12 @@ func (o *Options) complete() error {
 	}
 	if o.Engine == "" {
 		o.Engine = "auto"
+	}
+	if o.MaxJobs == 0 {
+		o.MaxJobs = 2 * runtime.NumCPU()
+	}
+	if o.Node == "" {
+		o.Node, _ = os.Hostname() // without one, build ids are as the original's
 	}
 	if o.Log == nil {
 		o.Log = slog.Default()
