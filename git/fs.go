@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"path"
@@ -264,5 +263,3 @@ func (f *file) ReadDir(n int) ([]fs.DirEntry, error) {
 	f.list = f.list[n:]
 	return out, nil
 }
-
-func (f *file) String() string { return fmt.Sprintf("git file %s", f.name) }

@@ -116,18 +116,20 @@ func (e engine) sweep(ctx context.Context, folder string) error {
 	return (&containers{socket: e.Socket}).sweep(ctx, folder)
 }
 
-// supervisorEnv are the variables a supervisor gets from us; jobEnv those of
-// them that a plain process gets too.
-var (
-	jobEnv = []string{
+// jobEnv names the variables of ours that a plain process gets too.
+func jobEnv() []string {
+	return []string{
 		"PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_ALL", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR", "GIT_SSL_CAINFO",
 		"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "all_proxy", "no_proxy",
 		"GOCACHE", "GOMODCACHE", "GOPROXY", "GOSUMDB", "GONOSUMDB", "GOPRIVATE", "GOTOOLCHAIN", "XDG_CACHE_HOME",
 	}
-	supervisorEnv = append([]string{
-		"TMPDIR", "SSH_AUTH_SOCK", "XDG_RUNTIME_DIR", "DOCKER_HOST", "DOCKER_CONFIG", "DOCKER_CERT_PATH", "DOCKER_TLS_VERIFY", "CONTAINER_HOST",
-	}, jobEnv...)
-)
+}
+
+// supervisorEnv names those that a supervisor gets.
+func supervisorEnv() []string {
+	return append(jobEnv(), "TMPDIR", "SSH_AUTH_SOCK", "XDG_RUNTIME_DIR",
+		"DOCKER_HOST", "DOCKER_CONFIG", "DOCKER_CERT_PATH", "DOCKER_TLS_VERIFY", "CONTAINER_HOST")
+}
 
 func baseEnv(names []string) []string {
 	var out []string

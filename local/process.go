@@ -121,7 +121,7 @@ func (p *processes) workDir(folder, dir string) (string, error) {
 
 // jobEnvironment is what a plain process gets beside the job's own variables.
 func jobEnvironment(folder string, private bool) []string {
-	env := baseEnv(jobEnv)
+	env := baseEnv(jobEnv())
 	tmp := filepath.Join(folder, "tmp")
 	if private {
 		tmp = "/tmp"

@@ -71,7 +71,7 @@ func (r *Runner) spawn(folder string, held *os.File, logins []podutil.Login) (cm
 	}
 	defer tells.Close()
 	cmd = exec.Command(r.o.Self[0], append(r.o.Self[1:len(r.o.Self):len(r.o.Self)], folder)...)
-	cmd.Dir, cmd.Env = folder, baseEnv(supervisorEnv)
+	cmd.Dir, cmd.Env = folder, baseEnv(supervisorEnv())
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = in, own, own
 	cmd.ExtraFiles = []*os.File{held, tells}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
