@@ -35,7 +35,7 @@ func open(t *testing.T) (*client.Client, *sqlite.DB, prow.Artifacts) {
 	cfg := &config.Config{Plugins: &config.Plugins{}}
 	d := &deck.Server{
 		Jobs: db.Jobs, Artifacts: files, Inbox: db.Inbox, Memory: db.Memory, Journal: db.Journal, Config: func() *config.Config { return cfg },
-		May: deck.Loopback, Now: func() time.Time { return prowtest.Epoch.Add(time.Minute) }, Log: slog.New(slog.DiscardHandler),
+		May: func(*http.Request, string, *prow.Job) (string, error) { return "alice", nil }, Now: func() time.Time { return prowtest.Epoch.Add(time.Minute) }, Log: slog.New(slog.DiscardHandler),
 	}
 	web := httptest.NewServer(d)
 	t.Cleanup(func() { d.Close(); web.Close(); _ = db.Close() })

@@ -4,9 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"time"
 
@@ -15,22 +13,6 @@ import (
 	"github.com/prow-ci/prow/trigger"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
-
-// Loopback lets whoever sits at this machine do everything, and nobody else. It
-// is a value for Server.May. The name in the address has to be this machine's
-// own as well: another site's name may be made to point here.
-func Loopback(r *http.Request, _ string, _ *prow.Job) (user string, err error) {
-	from, err := netip.ParseAddrPort(r.RemoteAddr)
-	host := r.Host
-	if h, _, err := net.SplitHostPort(host); err == nil {
-		host = h
-	}
-	to, errTo := netip.ParseAddr(host)
-	if err == nil && from.Addr().Unmap().IsLoopback() && (host == "localhost" || errTo == nil && to.IsLoopback()) {
-		return "", nil
-	}
-	return "", prow.Refuse("Only from the machine that Prow runs on, by the address localhost or 127.0.0.1, may this be done.")
-}
 
 // may asks whether the reader may do action.
 func (s *Server) may(r *http.Request, action string, j *prow.Job) (user string, err error) {

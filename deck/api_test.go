@@ -146,22 +146,6 @@ func TestWhoMayRerunAndAbort(t *testing.T) {
 	}
 }
 
-func TestLoopback(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct {
-		from, host string
-		ok         bool
-	}{
-		{"127.0.0.1:99", "localhost:8080", true}, {"127.0.0.1:99", "127.0.0.1:8080", true}, {"[::1]:99", "[::1]:8080", true}, {"[::ffff:127.0.0.1]:9", "localhost", true},
-		{"127.0.0.1:99", "evil.example:8080", false}, {"10.0.0.1:99", "localhost:8080", false}, {"", "localhost", false},
-	} {
-		r := &http.Request{RemoteAddr: c.from, Host: c.host}
-		if _, err := deck.Loopback(r, "rerun", nil); (err == nil) != c.ok {
-			t.Errorf("from %s to %s: %v", c.from, c.host, err)
-		}
-	}
-}
-
 // What is hidden is shown nowhere: not in lists, not by name, not by its files.
 func TestHiddenJobs(t *testing.T) {
 	t.Parallel()

@@ -81,21 +81,26 @@ func (s *Server) home(r *http.Request) (view, error) {
 	return v, nil
 }
 
-// countsFresh is how long the counts of the last day are good: counting a day of a
-// large installation costs more than the rest of the page, which looks again
-// every tidePause anyway.
-const countsFresh = 2 * time.Second
+// countsFresh is how long the counts of the last day are good at least, and
+// countsShare how many times as long as counting took: a day of a large
+// installation costs more than the rest of the page, which looks again every
+// tidePause anyway.
+const (
+	countsFresh = 2 * time.Second
+	countsShare = 20
+)
 
 // dayCounts counts the jobs since day by state.
 func (s *Server) dayCounts(ctx context.Context, day time.Time) (map[prow.State]int, error) {
 	s.counts.mu.Lock()
 	defer s.counts.mu.Unlock()
-	if s.counts.of != nil && day.Sub(s.counts.at) < countsFresh {
+	if s.counts.of != nil && day.Sub(s.counts.at) < s.counts.good {
 		return s.counts.of, nil
 	}
+	began := s.Now()
 	of, err := s.Jobs.Count(ctx, prow.JobFilter{Since: day, Visible: !s.ShowHidden})
 	if err == nil {
-		s.counts.at, s.counts.of = day, of
+		s.counts.at, s.counts.of, s.counts.good = day, of, max(countsFresh, countsShare*s.Now().Sub(began))
 	}
 	return of, err
 }
@@ -105,6 +110,8 @@ type counted struct {
 	mu sync.Mutex
 	at time.Time
 	of map[prow.State]int
+
+	good time.Duration
 }
 
 // pullLines lists the open pull requests that tide knows, those that a person
