@@ -27,6 +27,10 @@ const (
 	CheckError   CheckState = "error"
 )
 
+// TestReport is the key of the comment that lists the failed tests of a pull
+// request. Crier keeps it; tide removes it where a set that passed settled them.
+const TestReport = "test report"
+
 // maxText is GitHub's limit for the description of a status, in bytes.
 const maxText = 140
 

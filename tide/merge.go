@@ -223,6 +223,7 @@ func (l *look) clear(ctx context.Context, m prow.Move, s *Standing) error {
 	if set == nil {
 		return nil
 	}
+	settled := false
 	for _, o := range s.Open {
 		r, ok := set.Jobs[o.Context]
 		overwrite := o.State == prow.CheckPending && s.Facts.Policy.OverwritePending || slices.Contains(s.Facts.Policy.Forge, o.Context)
@@ -232,6 +233,12 @@ func (l *look) clear(ctx context.Context, m prow.Move, s *Standing) error {
 		c := prow.Check{Name: o.Context, State: prow.CheckSuccess, Text: prow.WithBase(r.Why, r.BaseSHA), URL: r.URL}
 		if err := l.w.write(ctx, s.Facts.Pull.ID, s.Ref.SHA, c); err != nil {
 			return fmt.Errorf("setting status %s: %w", o.Context, err)
+		}
+		settled = true
+	}
+	if settled {
+		if err := l.w.Forge.Uncomment(ctx, s.Facts.Pull.ID, prow.TestReport); err != nil { // no reason not to merge
+			l.w.Log.Warn("comment on failed tests not removed", "worker", "tide", "pull", s.Facts.Pull.ID.String(), "err", err)
 		}
 	}
 	return nil
