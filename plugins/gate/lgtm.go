@@ -138,7 +138,7 @@ func (l lgtm) decide(ctx context.Context, c *plugin.Call, o opinion) error {
 	isAuthor := prow.NormLogin(o.by) == prow.NormLogin(p.Author)
 	switch {
 	case isAuthor && o.good:
-		return prow.Refuse("you cannot LGTM your own PR.")
+		return prow.Refuse("somebody else has to say `/lgtm` to your change.")
 	case isAuthor:
 	default:
 		if err := l.permit(ctx, c, p, o); err != nil {
@@ -155,13 +155,12 @@ func (l lgtm) permit(ctx context.Context, c *plugin.Call, p *prow.Pull, o opinio
 	if err != nil {
 		return err
 	}
-	verb := map[bool]string{true: "adding LGTM to", false: "removing LGTM from"}[o.good]
 	byOwners := config.Listed(c.Config.Plugins.Owners.SkipCollaborators, c.At.Repo)
 	switch {
 	case !ok && byOwners:
-		return prow.Refuse("%s a PR is restricted to approvers and reviewers in OWNERS files.", verb)
+		return prow.Refuse("`/lgtm` is up to those whom OWNERS files name as approvers or reviewers of a changed file.")
 	case !ok:
-		return prow.Refuse("%s a PR is restricted to collaborators of %s.", verb, c.At.Repo)
+		return prow.Refuse("`/lgtm` is up to collaborators of %s.", c.At.Repo)
 	case byOwners || slices.ContainsFunc(p.Assignees, func(a string) bool { return prow.NormLogin(a) == prow.NormLogin(o.by) }):
 		return nil
 	}
@@ -242,7 +241,7 @@ func storeTree(ctx context.Context, c *plugin.Call, head string) error {
 	if err != nil || stored == tree {
 		return err
 	}
-	return c.Keep(ctx, "tree-"+head, fmt.Sprintf("LGTM label has been added.  <details>Git tree hash: %s</details>", tree))
+	return c.Keep(ctx, "tree-"+head, fmt.Sprintf("Looked at, and found good. <details>Git tree hash: %s</details>", tree))
 }
 
 // lookedAt returns the tree of the newest note that nobody edited, or ""; of those
@@ -326,7 +325,7 @@ func (l lgtm) onPull(ctx context.Context, c *plugin.Call, e prow.PullEvent) erro
 	if err := l.remove(ctx, c, p, o); err != nil {
 		return err
 	}
-	return c.Note(ctx, removedNote, "New changes are detected. LGTM label has been removed.")
+	return c.Note(ctx, removedNote, "There are new commits that nobody has looked at, so the label `lgtm` is gone.")
 }
 
 // saidSince reports whether somebody who may called the change good after t.

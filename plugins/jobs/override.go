@@ -104,7 +104,7 @@ func words(s string) []string {
 func (o override) run(ctx context.Context, c *plugin.Call, e prow.CommentEvent, lines []plugin.Line) error {
 	orders := readOrders(lines)
 	if orders.empty != "" {
-		return prow.Refuse("/%s requires failed status contexts or job names to operate on, for example `/%s pull-unit-test`. None was given.", orders.empty, orders.empty)
+		return prow.Refuse("`/%s` needs the names of results or jobs, for example `/%s pull-unit-test`.", orders.empty, orders.empty)
 	}
 	x, err := look(ctx, c)
 	if err != nil || x.State != "open" {
@@ -115,7 +115,7 @@ func (o override) run(ctx context.Context, c *plugin.Call, e prow.CommentEvent, 
 		return err
 	}
 	if !ok {
-		return prow.Refuse("%s unauthorized: /override is restricted to %s.", e.By, o.whoMay(c.Config, c.At.Repo))
+		return prow.Refuse("overriding results is up to %s.", o.whoMay(c.Config, c.At.Repo))
 	}
 	if err := x.load(ctx, c); err != nil {
 		return err
@@ -133,7 +133,7 @@ func (o override) run(ctx context.Context, c *plugin.Call, e prow.CommentEvent, 
 		return nil
 	}
 	if unknown := r.unknown(slices.Concat(orders.sticky, orders.plain)); len(unknown) > 0 {
-		return prow.Refuse("/override requires failed status contexts, check run or a prowjob name to operate on.\nThe following unknown contexts/checkruns were given:\n%s\nOnly the following failed contexts/checkruns were expected:\n%s", list(unknown), list(r.known()))
+		return prow.Refuse("nothing was overridden, because there is no failed result or job of the name\n%s\nThese can be overridden:\n%s", list(unknown), list(r.known()))
 	}
 	return r.override(ctx, c, e, orders)
 }

@@ -138,7 +138,7 @@ func (r *results) override(ctx context.Context, c *plugin.Call, e prow.CommentEv
 		}
 	}
 	if len(done) > 0 {
-		if err := c.Reply(ctx, fmt.Sprintf("Overrode contexts on behalf of %s: %s", e.By, strings.Join(unique(done), ", "))); err != nil {
+		if err := c.Reply(ctx, fmt.Sprintf("Set to success in the name of %s: %s", e.By, strings.Join(unique(done), ", "))); err != nil {
 			return err
 		}
 	}
@@ -218,9 +218,9 @@ func (r *results) cancel(ctx context.Context, c *plugin.Call, e prow.CommentEven
 		done = append(done, k.Name)
 	}
 	if len(done) == 0 {
-		return c.Reply(ctx, "No overridden contexts or check runs were found to cancel.")
+		return c.Reply(ctx, "Nothing here is overridden, so nothing was taken back.")
 	}
-	return c.Reply(ctx, fmt.Sprintf("Cancelled overrides on behalf of %s: %s", e.By, strings.Join(done, ", ")))
+	return c.Reply(ctx, fmt.Sprintf("Taken back in the name of %s: %s", e.By, strings.Join(done, ", ")))
 }
 
 // unfabricate deletes the jobs made by overrides of this head.

@@ -96,7 +96,7 @@ func (x *change) obey(ctx context.Context, c *plugin.Call, e prow.CommentEvent, 
 	case !ok && x.trigger.IgnoreOKToTest:
 		return prow.Refuse("testing this pull request is up to people trusted in this repository, for example members of %s: they can start it by commenting `/test all`.", c.At.Repo.Owner)
 	case !ok:
-		return prow.Refuse("Cannot trigger testing until a trusted user reviews the PR and leaves an `/ok-to-test` message.")
+		return prow.Refuse("this change has to be looked at before it is tested: somebody trusted here can then comment `/ok-to-test`.")
 	}
 	return x.honour(ctx, c, e, asked, text)
 }

@@ -12,14 +12,15 @@ import (
 	"github.com/prow-ci/prow/trigger"
 )
 
-// Sentences by which earlier answers to /test ? are recognised, the original's
-// too.
-const (
-	helpRequired = "The following commands are available to trigger required jobs:"
-	helpOptional = "The following commands are available to trigger optional jobs:"
-	helpAll      = "Use `/test all` to run"
-	helpNothing  = "No presubmit jobs available for "
-)
+// originals are sentences by which the original's answers to /test ? are
+// recognised, so that they go when a new one comes.
+func originals() []string {
+	return []string{
+		"The following commands are available to trigger required jobs:",
+		"The following commands are available to trigger optional jobs:",
+		"Use `/test all` to run", "No presubmit jobs available for ",
+	}
+}
 
 // helpMark marks an answer to /test ? and names the delivery it answers.
 func helpMark(delivery string) string { return "<!-- test-help " + delivery + " -->" }
@@ -30,7 +31,7 @@ func isOldHelp(delivery string) func(prow.Comment) bool {
 		if strings.Contains(x.Body, helpMark(delivery)) {
 			return false
 		}
-		return slices.ContainsFunc([]string{helpRequired, helpOptional, helpAll, helpNothing, "<!-- test-help "}, func(s string) bool { return strings.Contains(x.Body, s) })
+		return slices.ContainsFunc(append(originals(), "<!-- test-help "), func(s string) bool { return strings.Contains(x.Body, s) })
 	}
 }
 
@@ -38,7 +39,7 @@ func isOldHelp(delivery string) func(prow.Comment) bool {
 func helpText(jobs []config.Presubmit, r prow.Repo, branch, reason, delivery string) string {
 	o := trigger.Help(jobs, branch)
 	if o.Empty() {
-		return fmt.Sprintf("%s%s@%s.\n%s", helpNothing, r, branch, helpMark(delivery))
+		return fmt.Sprintf("There are no jobs to ask for on branch `%s` of %s.\n%s", branch, r, helpMark(delivery))
 	}
 	var b strings.Builder
 	if !strings.HasPrefix(reason, "The following") {
@@ -49,13 +50,13 @@ func helpText(jobs []config.Presubmit, r prow.Repo, branch, reason, delivery str
 			fmt.Fprintf(&b, "%s\n```\n%s\n```\n\n", title, strings.Join(lines, "\n"))
 		}
 	}
-	list(helpRequired, o.Required)
-	list(helpOptional, o.Optional)
+	list("These start jobs that have to succeed before a merge:", o.Required)
+	list("These start optional jobs:", o.Optional)
 	switch {
 	case o.All:
-		b.WriteString(helpAll + " all jobs.\n")
+		b.WriteString("`/test all` starts all of them.\n")
 	case len(o.Automatic) > 0:
-		list(helpAll+" the following jobs that were automatically triggered:", o.Automatic)
+		list("`/test all` starts those that also run unasked:", o.Automatic)
 	}
 	b.WriteString(helpMark(delivery))
 	return b.String()
@@ -95,19 +96,19 @@ func (x *change) welcomeText(c *plugin.Call, prominent bool) string {
 	}
 	var b strings.Builder
 	if t.IgnoreOKToTest {
-		fmt.Fprintf(&b, "Hi @%s. Thanks for your PR.\n\nPRs from untrusted users cannot be marked as trusted with `/ok-to-test` in this repo. Somebody trusted, for example a member of %s%s, can start the tests of this commit with `/test all`.\n\n", x.Author, org, more)
+		fmt.Fprintf(&b, "Welcome, @%s, and thank you for this change.\n\nJobs run for it when somebody trusted asks, for example a member of %s%s, by `/test all`. `/ok-to-test` has no meaning in this repository, so each push has to be asked for again.\n\n", x.Author, org, more)
 	} else {
-		fmt.Fprintf(&b, "Hi @%s. Thanks for your PR.\n\nI'm waiting for a member of %s%s to verify that this patch is reasonable to test. If it is, they should reply with `/ok-to-test` on its own line. Until that is done, I will not automatically test new commits in this PR, but the usual testing commands by people who are trusted still work.\n\n", x.Author, org, more)
+		fmt.Fprintf(&b, "Welcome, @%s, and thank you for this change.\n\nBefore jobs run for it, a member of %s%s has a look and comments `/ok-to-test`; from then on each push is tested. Until then they can start single jobs by `/test`.\n\n", x.Author, org, more)
 	}
 	switch {
 	case prominent && t.OrgInvite.Prominent.Message != "":
 		b.WriteString(strings.ReplaceAll(t.OrgInvite.Prominent.Message, joinPlaceholder, join))
 	case prominent:
-		fmt.Fprintf(&b, "> [!TIP]\n> Several of your pull requests were merged in %s already: you are welcome to [join the org](%s), so that you can skip this step.", org, join)
+		fmt.Fprintf(&b, "> [!TIP]\n> Changes of yours were merged in %s before. [Become a member](%s), and yours are tested at once.", org, join)
 	default:
-		fmt.Fprintf(&b, "Regular contributors should [join the org](%s) to skip this step.", join)
+		fmt.Fprintf(&b, "If you are here often, [become a member](%s), and your changes are tested at once.", join)
 	}
-	fmt.Fprintf(&b, "\n\nThe commands I understand are listed [here](%s).", c.CommandsURL())
+	fmt.Fprintf(&b, "\n\nWhat you can say to me is listed [here](%s).", c.CommandsURL())
 	return b.String()
 }
 

@@ -66,7 +66,7 @@ func assign(ctx context.Context, c *plugin.Call, e prow.CommentEvent, lines []pl
 	if err != nil || len(failed) == 0 {
 		return err
 	}
-	return c.Reply(ctx, fmt.Sprintf("GitHub didn't allow me to assign the following users: %s.\n\nOnly members of %s, collaborators of the repository and people who have "+
+	return c.Reply(ctx, fmt.Sprintf("could not be assigned: %s.\n\nOnly members of %s, collaborators of the repository and people who have "+
 		"commented here can be assigned, and at most ten at a time.", strings.Join(failed, ", "), c.At.Repo.Owner))
 }
 
@@ -88,7 +88,7 @@ func cc(ctx context.Context, c *plugin.Call, e prow.CommentEvent, lines []plugin
 	if failed = append(failed, strangers...); err != nil || len(failed) == 0 {
 		return err
 	}
-	return c.Reply(ctx, fmt.Sprintf("GitHub didn't allow me to request PR reviews from the following users: %s.\n\nOnly people and teams of %s with access to the repository "+
+	return c.Reply(ctx, fmt.Sprintf("could not be asked for a review: %s.\n\nOnly people and teams of %s with access to the repository "+
 		"can be asked, and authors cannot review their own pull requests.", strings.Join(failed, ", "), c.At.Repo.Owner))
 }
 

@@ -107,13 +107,13 @@ func (h help) run(ctx context.Context, c *plugin.Call, e prow.CommentEvent, line
 
 func (h help) text(c *plugin.Call, label, by string) string {
 	o := h.section.Of(c.Config)
-	what, remove, link := "as needing help from a contributor", "/remove-help", o.GuidelinesURL
+	what, remove, link := "waits for somebody to take it", "/remove-help", o.GuidelinesURL
 	if label == goodFirstIssue {
-		what, remove, link = "as suitable for new contributors", "/remove-good-first-issue", o.GuidelinesURL+"#good-first-issue"
+		what, remove, link = "is a good one to begin with", "/remove-good-first-issue", o.GuidelinesURL+"#good-first-issue"
 	}
-	text := fmt.Sprintf("@%s: This request has been marked %s.\n\nPlease ensure that the issue meets the guidelines listed [here](%s).", by, what, link)
+	text := fmt.Sprintf("@%s: from now on this issue says that it %s. What such an issue has to contain is written [here](%s).", by, what, link)
 	if o.GuidelinesSummary != "" {
 		text += "\n\n" + o.GuidelinesSummary
 	}
-	return text + fmt.Sprintf("\n\nIf it no longer does, the label can be removed by commenting `%s`.", remove)
+	return text + fmt.Sprintf("\n\n`%s` takes the label away again.", remove)
 }
