@@ -32,6 +32,9 @@ type (
 		vars   map[string]any
 		errors []any
 		path   []any
+		depth  int // of fields and fragments, one inside the other
+		budget int // how many fields and fragments may still be looked at
+		over   bool
 		needs  []need // what git has to be asked before the answer is whole
 	}
 )
@@ -86,7 +89,7 @@ func postGraphQL(c *call) (any, error) {
 	if op == nil {
 		return obj{"errors": []any{obj{"message": "No operation named \"" + in.OperationName + "\""}}}, nil
 	}
-	q := &query{call: c, doc: doc, vars: in.Variables}
+	q := &query{call: c, doc: doc, vars: in.Variables, budget: mostFields}
 	if q.vars == nil {
 		q.vars = map[string]any{}
 	}
@@ -121,7 +124,7 @@ func (q *query) answer(ctx context.Context, op *ast.OperationDefinition) (data a
 func (q *query) settleNeeds(ctx context.Context, walk func() obj) (out obj, err error) {
 	said := len(q.errors)
 	for range 5 {
-		q.errors, q.needs = q.errors[:said], nil
+		q.errors, q.needs, q.budget, q.over = q.errors[:said], nil, mostFields, false
 		_ = q.read(func() error { out = walk(); return nil })
 		if len(q.needs) == 0 {
 			break
@@ -144,13 +147,33 @@ func (q *query) fail(kind, format string, a ...any) {
 	q.errors = append(q.errors, e)
 }
 
+// deepest is how far a query may nest. gh's deepest is 12.
+const (
+	deepest    = 60
+	mostFields = 500_000
+)
+
+// tooMuch notes, once, that the query is not answered whole.
+func (q *query) tooMuch() {
+	if !q.over {
+		q.over = true
+		q.fail("MAX_NODE_LIMIT_EXCEEDED", "The query asks for too much, or nests too deeply.")
+	}
+}
+
 // walk answers a selection of an object's fields.
 func (q *query) walk(set ast.SelectionSet, o *object) obj {
 	out := obj{}
 	var keys []string
 	fields := map[string][]*ast.Field{}
 	q.collect(set, o.kind, &keys, fields)
+	q.depth++
+	defer func() { q.depth-- }()
 	for _, key := range keys {
+		if q.depth > deepest || q.budget < 0 {
+			q.tooMuch()
+			break
+		}
 		f := fields[key][0]
 		q.path = append(q.path, key)
 		out[key] = q.value(o, f, fields[key])
@@ -161,7 +184,17 @@ func (q *query) walk(set ast.SelectionSet, o *object) obj {
 
 // collect lists the fields of a selection, those of fitting fragments too.
 func (q *query) collect(set ast.SelectionSet, kind string, keys *[]string, fields map[string][]*ast.Field) {
+	q.depth++
+	defer func() { q.depth-- }()
+	if q.depth > deepest { // as of a fragment inside itself
+		q.tooMuch()
+		return
+	}
 	for _, s := range set {
+		if q.budget--; q.budget < 0 {
+			q.tooMuch()
+			return
+		}
 		switch s := s.(type) {
 		case *ast.Field:
 			if !q.wanted(s.Directives) {
