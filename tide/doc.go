@@ -6,8 +6,8 @@
 // on each pull request and the history of moves. Woken by: events of the forge
 // (Wake), changes of jobs (Jobs.Watch), and a slow full pass as a net.
 //
-// The way through the package is one line: look (view.go, gather.go), assess
-// each pull request (assess.go), decide for the branch (decide.go), say it
-// (verdict.go, status.go, publish.go), do it (act.go, merge.go). What decides
-// is pure; it reads a value and gives a value.
+// The way through the package is one line: look (view.go, look.go), assess each
+// pull request (assess.go), find the sets that were tested (sets.go), decide for
+// the branch (decide.go), say it (verdict.go, status.go, publish.go), do it
+// (act.go, merge.go). What decides is pure; it reads a value and gives a value.
 package tide
