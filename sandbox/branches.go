@@ -184,8 +184,10 @@ func (f *Forge) commitFiles(ctx context.Context, repo int64, actor *account, c f
 	return sha, f.settle(ctx, repo, actor)
 }
 
-// person is how an account signs.
+// person is how an account signs. The caller does not hold the state.
 func (f *Forge) person(a *account) person {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
 	name := a.Name
 	if name == "" {
 		name = a.Login

@@ -52,7 +52,7 @@ func newPost(ctx context.Context, f *Forge) *post {
 	return &post{
 		f: f, ctx: ctx, cancel: cancel, bells: map[int64]chan struct{}{},
 		client: &http.Client{
-			Timeout:       30 * time.Second,
+			Timeout:       10 * time.Second,
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 			Transport:     &http.Transport{MaxIdleConnsPerHost: 4, IdleConnTimeout: time.Minute},
 		},
@@ -175,7 +175,7 @@ func (p *post) deliver(d *delivery) {
 		}
 		p.store(d)
 		p.pause(pause)
-		pause = min(2*pause, 2*time.Second)
+		pause = min(2*pause, 500*time.Millisecond)
 	}
 	if p.ctx.Err() == nil || d.Done {
 		p.store(d)
