@@ -13,8 +13,8 @@ import (
 	"github.com/prow-ci/prow/config"
 )
 
-// commentKey names the one comment of failures; existing tools look for it.
-const commentKey = "test report"
+// commentKey names the one comment of failures.
+const commentKey = prow.TestReport
 
 // wantsComment reports whether j's end may have to be told in the comment.
 func wantsComment(j *prow.Job, cfg *config.Config) bool {

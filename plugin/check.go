@@ -1,15 +1,17 @@
 package plugin
 
 import (
+	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/prow-ci/prow/config"
 )
 
 // CheckSections loads the section of plugins.yaml that each of plugins owns, and
-// those of this package. The error is config.Problems, all there are.
+// those of this package. The error is config.Problems, all there are; what is only
+// odd, a plugin name that nobody knows among it, is added to cfg.Warnings, so cfg
+// must not be in use yet.
 func CheckSections(plugins []Plugin, cfg *config.Config) error {
 	var problems config.Problems
 	var seen []string
@@ -18,8 +20,11 @@ func CheckSections(plugins []Plugin, cfg *config.Config) error {
 			return
 		}
 		seen = append(seen, s.Name())
-		if err := s.Load(cfg.Plugins); err != nil {
-			problems = append(problems, config.Problem{Position: cfg.Plugins.Where[s.Name()], Path: s.Name(), Text: strings.TrimPrefix(err.Error(), s.Name()+": ")})
+		odd, err := s.Load(cfg.Plugins)
+		cfg.Warnings = append(cfg.Warnings, odd...)
+		var wrong config.Problems
+		if errors.As(err, &wrong) {
+			problems = append(problems, wrong...)
 		}
 	}
 	check(&Section[Footer]{Key: footerKey})
@@ -29,6 +34,11 @@ func CheckSections(plugins []Plugin, cfg *config.Config) error {
 			check(s)
 		}
 	}
+	names := make([]string, 0, len(plugins))
+	for _, p := range plugins {
+		names = append(names, p.Name)
+	}
+	cfg.Warnings = append(cfg.Warnings, cfg.Plugins.Unknown(names)...)
 	if len(problems) == 0 {
 		return nil
 	}

@@ -79,7 +79,7 @@ func TestCheckSections(t *testing.T) {
 		t.Error(err)
 	}
 	err := check("size", `{"s": "x"}`, "triggers", `[{"repos":["o"]},{"repos":["o"]}]`, "replies", `[]`)
-	for _, want := range []string{"plugins.yaml:3: size: json", "plugins.yaml:5: triggers: o is listed in entries 1 and 2", "plugins.yaml:7: replies: json"} {
+	for _, want := range []string{"plugins.yaml:3: size.s: is the text", "plugins.yaml:5: triggers: o is listed in entries 1 and 2", "plugins.yaml:7: replies: is a list"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("want %q in: %v", want, err)
 		}

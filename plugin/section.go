@@ -1,8 +1,7 @@
 package plugin
 
 import (
-	"encoding/json"
-	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/prow-ci/prow/config"
@@ -18,22 +17,27 @@ type Section[T any] struct {
 	of   *config.Plugins
 	last *T
 	err  error
+
+	warnings config.Problems
 }
 
 // AnySection is a Section of whatever type.
 type AnySection interface {
 	Name() string
-	// Load decodes and checks the section of p.
-	Load(p *config.Plugins) error
+	// Load decodes and checks the section of p. The error is config.Problems;
+	// what is only odd comes as warnings.
+	Load(p *config.Plugins) (warnings config.Problems, err error)
 }
 
 // Name returns the section's key.
 func (s *Section[T]) Name() string { return s.Key }
 
 // Load decodes and checks the section of p; absent is the zero value, checked.
-func (s *Section[T]) Load(p *config.Plugins) error {
-	_, err := s.get(p)
-	return err
+func (s *Section[T]) Load(p *config.Plugins) (warnings config.Problems, err error) {
+	_, err = s.get(p)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.warnings, err
 }
 
 // Of returns the section as cfg has it. A section that does not load is refused
@@ -53,17 +57,17 @@ func (s *Section[T]) get(p *config.Plugins) (*T, error) {
 		return s.last, s.err
 	}
 	v := new(T)
-	var err error
-	if raw, ok := p.Sections[s.Key]; ok {
-		if err = json.Unmarshal(raw, v); err != nil {
-			err = fmt.Errorf("%s: %w", s.Key, err)
+	found := p.Decode(s.Key, v)
+	if !slices.ContainsFunc(found, func(x config.Problem) bool { return !x.Warning }) && s.Check != nil {
+		if err := s.Check(v); err != nil {
+			found = append(found, p.Wrong(s.Key, err))
 		}
 	}
-	if err == nil && s.Check != nil {
-		if err = s.Check(v); err != nil {
-			err = fmt.Errorf("%s: %w", s.Key, err)
-		}
+	s.warnings, s.err = nil, nil
+	if wrong := slices.DeleteFunc(slices.Clone(found), func(x config.Problem) bool { return x.Warning }); len(wrong) > 0 {
+		s.err = wrong
 	}
-	s.of, s.last, s.err = p, v, err
-	return v, err
+	s.warnings = slices.DeleteFunc(found, func(x config.Problem) bool { return !x.Warning })
+	s.of, s.last = p, v
+	return v, s.err
 }
