@@ -197,8 +197,6 @@ var titles = map[int]string{
 
 func headOf(n int) string { return fmt.Sprintf("%08x%032x", 0xa11ce000+n, n) }
 
-func named(s string) func(*prow.Job) { return func(j *prow.Job) { j.Name = s } }
-
 func optional(j *prow.Job) { j.Labels[prow.LabelOptional] = "true" }
 
 func headed(sha string) func(*prow.Job) {

@@ -50,14 +50,10 @@ func (r *Repo) Ensure(ctx context.Context, refs []string, commits ...string) err
 			return err
 		}
 	}
-	var specs []string
-	for _, c := range missing {
-		specs = append(specs, c)
-	}
-	if err = m.fetch(ctx, specs...); err == nil || !errors.Is(err, fs.ErrNotExist) || len(refs) == 0 {
+	if err = m.fetch(ctx, missing...); err == nil || !errors.Is(err, fs.ErrNotExist) || len(refs) == 0 {
 		return m.about(missing, err)
 	}
-	specs = nil
+	var specs []string
 	for _, ref := range refs {
 		specs = append(specs, "+"+ref+":"+localRef(ref))
 	}

@@ -22,8 +22,9 @@ func FuzzParseStat(f *testing.F) {
 }
 
 func TestStartTime(t *testing.T) {
-	if startTime(os.Getpid()) == "" || startTime(os.Getpid()) != startTime(os.Getpid()) {
-		t.Error("our own start is not known")
+	first, again := startTime(os.Getpid()), startTime(os.Getpid())
+	if first == "" || first != again {
+		t.Errorf("our own start is %q, then %q", first, again)
 	}
 	if startTime(1<<30) != "" {
 		t.Error("a process that is not there has a start")

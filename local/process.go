@@ -10,7 +10,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
 
@@ -190,8 +189,7 @@ func executable(name string) error {
 type process struct {
 	cmd   *exec.Cmd
 	known chan struct{} // closed when group is known
-	once  sync.Once
-	group int // 0: it ended before it was known
+	group int           // 0: it ended before it was known
 }
 
 func (x *process) Wait() (podutil.Exit, error) {
