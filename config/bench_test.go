@@ -3,6 +3,7 @@
 package config_test
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"os/exec"
@@ -14,7 +15,9 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-const corpora = "../../shared/corpora"
+// corpora is the folder of real installations' configuration, beside the clone
+// unless PROW_CORPORA names another.
+var corpora = cmp.Or(os.Getenv("PROW_CORPORA"), "../../shared/corpora")
 
 // testInfra unpacks the largest of the corpora.
 func testInfra(b *testing.B) config.Paths {

@@ -3,11 +3,13 @@
 package trigger_test
 
 import (
+	"cmp"
 	"bufio"
 	"bytes"
 	"encoding/json"
 	"fmt"
 	"os/exec"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -20,7 +22,9 @@ import (
 	"github.com/prow-ci/prow/trigger"
 )
 
-const corpora = "../../shared/corpora"
+// corpora is the folder of real installations' configuration, beside the clone
+// unless PROW_CORPORA names another.
+var corpora = cmp.Or(os.Getenv("PROW_CORPORA"), "../../shared/corpora")
 
 // Four real installations: the jobs that are made of their configuration are
 // those that the original makes.
