@@ -3,13 +3,12 @@
 package trigger_test
 
 import (
-	"cmp"
 	"bufio"
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"os/exec"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -24,7 +23,12 @@ import (
 
 // corpora is the folder of real installations' configuration, beside the clone
 // unless PROW_CORPORA names another.
-var corpora = cmp.Or(os.Getenv("PROW_CORPORA"), "../../shared/corpora")
+var corpora = func() string {
+	if dir := os.Getenv("PROW_CORPORA"); dir != "" {
+		return dir
+	}
+	return "../../shared/corpora"
+}()
 
 // Four real installations: the jobs that are made of their configuration are
 // those that the original makes.
