@@ -191,7 +191,7 @@ func sections() []string {
 	return []string{
 		"approve", "blockades", "blunderbuss", "branch_cleaner", "bugzilla", "cat", "cherry_pick_approved", "cherry_pick_unapproved",
 		"config_updater", "dco", "golint", "goose", "heart", "help", "invalid_commit_msg", "jira", "label", "lgtm", "milestone_applier",
-		"override", "project_config", "project_manager", "release_note", "repo_milestone", "require_matching_label", "retitle", "rifle",
+		"override", "project_config", "project_manager", "release_note", "replies", "repo_milestone", "require_matching_label", "retitle", "rifle",
 		"sigmention", "size", "slack", "triggers", "welcome",
 	}
 }
