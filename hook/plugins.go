@@ -91,7 +91,7 @@ func (w *Worker) call(cfg *config.Config, p *plugin.Plugin, e prow.Event) *plugi
 		Tools: w.Tools, Plugin: p.Name, Event: e, At: e.Where(), Config: cfg,
 		Log: w.Log.With("plugin", p.Name, "delivery", e.Delivery(), "at", e.Where().String()),
 	}
-	c.Forge = &telling{Forge: w.Tools.Forge, call: c}
+	c.Forge = tell(w.Tools.Forge, c)
 	if c.Now == nil {
 		c.Now = w.Now
 	}

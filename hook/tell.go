@@ -14,8 +14,18 @@ import (
 // with the call, in words.
 type telling struct {
 	prow.Forge
-	call  *plugin.Call
-	acted atomic.Bool
+	call   *plugin.Call
+	acted  atomic.Bool
+	labels seenLabels
+}
+
+// tell makes the forge of c tell.
+func tell(forge prow.Forge, c *plugin.Call) *telling {
+	t := &telling{Forge: forge, call: c}
+	if list, known := labelsIn(c.Event); known {
+		t.labels.saw(list)
+	}
+	return t
 }
 
 // told notes a write; id is where it was made.
@@ -32,6 +42,15 @@ func (t *telling) told(err error, id prow.IssueID, format string, args ...any) e
 	return nil
 }
 
+// toldIf is told for a write that may have changed nothing.
+func (t *telling) toldIf(changed bool, err error, id prow.IssueID, format string, args ...any) error {
+	if changed {
+		return t.told(err, id, format, args...)
+	}
+	t.acted.Store(true)
+	return err
+}
+
 func (t *telling) Comment(ctx context.Context, id prow.IssueID, key, body string) error {
 	return t.told(t.Forge.Comment(ctx, id, key, body), id, "commented")
 }
@@ -46,14 +65,6 @@ func (t *telling) DeleteComment(ctx context.Context, r prow.Repo, comment int64)
 
 func (t *telling) React(ctx context.Context, r prow.Repo, comment int64, reaction string) error {
 	return t.told(t.Forge.React(ctx, r, comment, reaction), t.here(r), "reacted with %s", reaction)
-}
-
-func (t *telling) AddLabel(ctx context.Context, id prow.IssueID, labels ...string) error {
-	return t.told(t.Forge.AddLabel(ctx, id, labels...), id, "added label %s", strings.Join(labels, ", "))
-}
-
-func (t *telling) RemoveLabel(ctx context.Context, id prow.IssueID, label string) error {
-	return t.told(t.Forge.RemoveLabel(ctx, id, label), id, "removed label %s", label)
 }
 
 func (t *telling) Assign(ctx context.Context, id prow.IssueID, logins ...string) error {
