@@ -66,7 +66,7 @@ func (w *Worker) accept(rw http.ResponseWriter, r *http.Request) (string, error)
 		return "", refuse(http.StatusForbidden, "the payload is not JSON")
 	}
 	if !w.Secrets().Signed(seen.Where.Repo, body, head.signature) {
-		return "", refuse(http.StatusForbidden, "Invalid X-Hub-Signature-256")
+		return "", refuse(http.StatusForbidden, "X-Hub-Signature-256 does not fit the payload; see that both sides have the same secret")
 	}
 	fresh, err := w.Inbox.Accept(r.Context(), &prow.Delivery{
 		ID: head.id, Event: head.event, Action: seen.Action, Where: seen.Where, By: seen.By,
@@ -90,15 +90,15 @@ func checkHead(r *http.Request) (h head, err error) {
 	h = head{r.Header.Get("X-GitHub-Event"), r.Header.Get("X-GitHub-Delivery"), r.Header.Get("X-Hub-Signature-256")}
 	switch {
 	case r.Method != http.MethodPost:
-		return h, refuse(http.StatusMethodNotAllowed, "Method not allowed")
+		return h, refuse(http.StatusMethodNotAllowed, "webhooks come by POST")
 	case h.event == "":
-		return h, refuse(http.StatusBadRequest, "Missing X-GitHub-Event Header")
+		return h, refuse(http.StatusBadRequest, "the header X-GitHub-Event is missing")
 	case h.id == "":
-		return h, refuse(http.StatusBadRequest, "Missing X-GitHub-Delivery Header")
+		return h, refuse(http.StatusBadRequest, "the header X-GitHub-Delivery is missing")
 	case h.signature == "":
 		return h, refuse(http.StatusForbidden, "Missing X-Hub-Signature-256")
 	case r.Header.Get("Content-Type") != "application/json":
-		return h, refuse(http.StatusBadRequest, "Hook only accepts content-type: application/json")
+		return h, refuse(http.StatusBadRequest, "set the webhook's content type to application/json")
 	case len(h.id) > maxName || len(h.event) > maxName:
 		return h, refuse(http.StatusBadRequest, "X-GitHub-Delivery or X-GitHub-Event is longer than "+strconv.Itoa(maxName)+" characters")
 	case r.ContentLength > maxBody:
@@ -130,7 +130,7 @@ func readBody(rw http.ResponseWriter, r *http.Request) ([]byte, error) {
 	case errors.As(err, &large):
 		return nil, tooLarge()
 	case err != nil:
-		return nil, refuse(http.StatusInternalServerError, "Failed to read request body")
+		return nil, refuse(http.StatusInternalServerError, "the payload ended too early")
 	}
 	return body, nil
 }

@@ -24,16 +24,16 @@ func TestWhatIsAccepted(t *testing.T) {
 	}{
 		"all right":           {func(*http.Request) {}, 200, "Accepted."},
 		"GET":                 {func(r *http.Request) { r.Method = http.MethodGet }, 405, "405 Method Not Allowed: "},
-		"no event":            {func(r *http.Request) { r.Header.Del("X-GitHub-Event") }, 400, "400 Bad Request: Missing X-GitHub-Event Header"},
-		"no delivery":         {func(r *http.Request) { r.Header.Del("X-GitHub-Delivery") }, 400, "400 Bad Request: Missing X-GitHub-Delivery Header"},
+		"no event":            {func(r *http.Request) { r.Header.Del("X-GitHub-Event") }, 400, "400 Bad Request: the header X-GitHub-Event is missing"},
+		"no delivery":         {func(r *http.Request) { r.Header.Del("X-GitHub-Delivery") }, 400, "400 Bad Request: the header X-GitHub-Delivery is missing"},
 		"no signature":        {func(r *http.Request) { r.Header.Del("X-Hub-Signature-256") }, 403, "403 Forbidden: Missing X-Hub-Signature-256"},
-		"SHA-1":               {func(r *http.Request) { r.Header.Set("X-Hub-Signature-256", "sha1=00") }, 403, "403 Forbidden: Invalid X-Hub-Signature-256"},
+		"SHA-1":               {func(r *http.Request) { r.Header.Set("X-Hub-Signature-256", "sha1=00") }, 403, "403 Forbidden: X-Hub-Signature-256 does not fit the payload"},
 		"no hex":              {func(r *http.Request) { r.Header.Set("X-Hub-Signature-256", "sha256=zz") }, 403, "403 Forbidden: "},
 		"another secret":      {func(r *http.Request) { r.Header.Set("X-Hub-Signature-256", sign(good, "wrong")) }, 403, "403 Forbidden: "},
-		"text":                {func(r *http.Request) { r.Header.Set("Content-Type", "text/plain") }, 400, "400 Bad Request: Hook only accepts"},
+		"text":                {func(r *http.Request) { r.Header.Set("Content-Type", "text/plain") }, 400, "400 Bad Request: set the webhook's content type"},
 		"JSON with a charset": {func(r *http.Request) { r.Header.Set("Content-Type", "application/json; charset=utf-8") }, 400, "400 "},
 		"method comes first":  {func(r *http.Request) { r.Method = http.MethodPut; r.Header = http.Header{} }, 405, "405 "},
-		"event comes second":  {func(r *http.Request) { r.Header = http.Header{} }, 400, "400 Bad Request: Missing X-GitHub-Event"},
+		"event comes second":  {func(r *http.Request) { r.Header = http.Header{} }, 400, "400 Bad Request: the header X-GitHub-Event is missing"},
 		"signature before type": {func(r *http.Request) {
 			r.Header.Del("X-Hub-Signature-256")
 			r.Header.Del("Content-Type")
