@@ -328,7 +328,7 @@ func TestReposThatWantNoCommentOrASummary(t *testing.T) {
 	s.ran("c2", "ci/c", prow.Success)
 	s.Eventually("all tests passed", func() bool {
 		all := s.comments()
-		return len(all) == 1 && strings.Contains(all[0].Body, "All tests **passed**")
+		return len(all) == 1 && strings.Contains(all[0].Body, "every test **passed**")
 	})
 }
 

@@ -90,13 +90,13 @@ func parseRows(body string) []row {
 func commentBody(author string, rows []row, paragraph string) string {
 	var b strings.Builder
 	if len(rows) == 0 {
-		fmt.Fprintf(&b, "@%s: All tests **passed**.\n", author)
+		fmt.Fprintf(&b, "@%s: every test **passed**.\n", author)
 	} else {
-		one := "The following test **failed**"
+		what, them := "one test", "it"
 		if len(rows) > 1 {
-			one = "The following tests **failed**"
+			what, them = fmt.Sprintf("%d tests", len(rows)), "them"
 		}
-		fmt.Fprintf(&b, "@%s: %s. Say `/retest` to run all failed tests again, or `/retest-required` to run those again that a merge needs:\n\n", author, one)
+		fmt.Fprintf(&b, "@%s: %s **failed**. `/retest` runs %s again, `/retest-required` only what a merge needs:\n\n", author, what, them)
 		b.WriteString("Test name | Commit | Details | Required | Rerun command\n--- | --- | --- | --- | ---\n")
 		for _, r := range rows {
 			b.WriteString(strings.Join([]string{r.Context, r.SHA, r.Link, r.Required, r.Rerun}, " | ") + "\n")
