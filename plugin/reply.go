@@ -43,7 +43,7 @@ func (c *Call) Reply(ctx context.Context, text string) error {
 	}
 	key := unseen("reply:" + c.Plugin + ":" + e.ID)
 	answer := c.gather(key, text)
-	body := fmt.Sprintf("@%s: %s\n\n<details>\n\nIn response to [this](%s):\n\n%s\n\n%s\n</details>",
+	body := fmt.Sprintf("@%s: %s\n\n<details>\n\nYou wrote [this](%s):\n\n%s\n\n%s\n</details>",
 		e.By, answer, e.URL, Quote(e.Body), c.footer())
 	return c.comment(ctx, key, body)
 }
@@ -111,7 +111,7 @@ func (c *Call) footer() string {
 	if f.Text != "" {
 		return f.Text
 	}
-	return fmt.Sprintf("The commands I understand are listed [here](%s). If I did something odd, please [report it](%s).", f.CommandsURL, f.ReportURL)
+	return fmt.Sprintf("[What you can say to me](%s). Did I do something odd? [Report it](%s).", f.CommandsURL, f.ReportURL)
 }
 
 // CommandsURL is where people find the commands of the call's repository.

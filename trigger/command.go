@@ -180,15 +180,15 @@ func (r results) notAgain(j *config.Presubmit) string {
 func (a *Asked) needsHelp() string {
 	switch {
 	case a.List:
-		return "The following commands are available to trigger jobs:"
+		return "These are the jobs of this branch."
 	case testBare.MatchString(a.Text):
-		return "`/test` needs to know what to test."
+		return "Say after `/test` what to run."
 	case retestTarget.MatchString(a.Text):
-		return "`/retest` takes no job; it runs again what failed."
+		return "`/retest` takes no name: it runs again all that failed."
 	case a.TestAll && len(a.Wants) == 0:
-		return "`/test all` found nothing to run."
+		return "There is nothing that `/test all` could run for this change."
 	case testAnything.MatchString(a.Text) && !a.TestAll && !a.Named:
-		return "No job answers to that `/test`."
+		return "There is no job of that name."
 	}
 	return ""
 }

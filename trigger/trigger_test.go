@@ -170,11 +170,11 @@ func TestCommanded(t *testing.T) {
 		{"/test unit\n/retest-required", "unit go manual", ""},
 		{"/test extra\n/test all", "unit lint go code extra", ""},
 
-		{"/test ?", "", "The following commands are available"},
-		{"/test", "", "needs to know what to test"},
-		{"/test  ", "", "needs to know what to test"},
-		{"/test nothing", "", "No job answers"},
-		{"/retest unit", "", "takes no job"},
+		{"/test ?", "", "the jobs of this branch"},
+		{"/test", "", "Say after `/test`"},
+		{"/test  ", "", "Say after `/test`"},
+		{"/test nothing", "", "no job of that name"},
+		{"/retest unit", "", "takes no name"},
 		{"/test unit nothing", "unit", ""},
 
 		{"/Test unit", "", ""}, // case counts

@@ -38,14 +38,14 @@ func Approve() plugin.Plugin {
 	a := approve{&plugin.Section[[]ApproveConfig]{Key: "approve", Check: checkApprove}}
 	return plugin.Plugin{
 		Name: "approve",
-		Doc: "Keeps the label `" + prow.Approved + "` and one comment that says who still has to approve. A pull request is approved " +
-			"when every changed file is, by one of the approvers that the OWNERS files name for it.",
+		Doc: "Asks the owners of each changed file for their yes. When all files have one, the label `" + prow.Approved + "` goes on; until then, " +
+			"one comment says who can still give it.",
 		Commands: []plugin.Command{{
 			Name: "approve", Aliases: []string{"remove-approve", "lgtm", "remove-lgtm"}, Args: regexp.MustCompile(`.*`),
 			Where: plugin.Pulls, Run: a.onCommand,
 			Usage: "/[remove-]approve [no-issue|cancel]", Featured: true,
-			Who:      "Approvers named in an OWNERS file for at least one changed file",
-			Doc:      "Approves a pull request, or withdraws one's own approval.",
+			Who:      "Whoever an OWNERS file names as approver of a changed file",
+			Doc:      "Says yes to the files that are yours; `no-issue` also waives the linked issue, and `cancel` takes your yes back.",
 			Examples: []string{"/approve", "/approve no-issue", "/approve cancel", "/remove-approve"},
 		}},
 		OnPull:   a.onPull,

@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/prow-ci/prow/plugin"
 )
 
 // maxProblems bounds how many unreadable OWNERS files are named.
@@ -34,7 +36,7 @@ func (v approvalVerdict) text() string {
 	if len(v.Files) == 0 {
 		b.WriteString("This pull request changes no files, so there is nothing to approve.\n\n")
 	}
-	fmt.Fprintf(&b, "What you can say to me is listed [here](%s?repo=%s).\n\n", v.Options.CommandHelpLink, url.QueryEscape(v.ID.Repo.String()))
+	fmt.Fprintf(&b, "[All that you can say to me](%s?repo=%s).\n\n", v.Options.CommandHelpLink, url.QueryEscape(v.ID.Repo.String()))
 	if v.Approved {
 		fmt.Fprintf(&b, "How review works here: [the process](%s).\n\n", v.Options.ProcessLink)
 	}
@@ -138,12 +140,8 @@ func (v approvalVerdict) writeProblems(b *strings.Builder) {
 }
 
 func (v approvalVerdict) link(file string) string {
-	base := strings.TrimRight(v.LinkURL, "/")
-	if base == "" {
-		base = "https://github.com"
-	}
 	u := url.URL{Path: "/" + v.ID.Repo.String() + "/blob/" + v.Base + "/" + file}
-	return base + u.EscapedPath()
+	return plugin.LinkTo(v.LinkURL, u.EscapedPath())
 }
 
 // meta is the trailer that tools read.

@@ -13,12 +13,12 @@ import (
 func Hold() plugin.Plugin {
 	return plugin.Plugin{
 		Name: "hold",
-		Doc:  "Keeps a pull request from merging, by the label `" + prow.Hold + "`, until someone lets it go.",
+		Doc:  "Lets anyone stop a merge for a while, by the label `" + prow.Hold + "`.",
 		Commands: []plugin.Command{{
 			Name: "hold", Aliases: []string{"unhold", "remove-hold"}, Args: regexp.MustCompile(`.*`),
 			Where: plugin.Pulls, Closed: true, Run: hold,
 			Usage: "/hold [cancel]", Who: "Anyone", Featured: true,
-			Doc:      "Adds or removes the label `" + prow.Hold + "`, which keeps the pull request from merging.",
+			Doc:      "Stops this pull request from merging, whatever else it has; `cancel` lets it go.",
 			Examples: []string{"/hold", "/hold until the release", "/hold cancel", "/unhold", "/remove-hold"},
 		}},
 	}

@@ -42,13 +42,13 @@ func LGTM() plugin.Plugin {
 	}}}
 	return plugin.Plugin{
 		Name: "lgtm",
-		Doc:  "Keeps the label `" + prow.LGTM + "`, by which reviewers say that a change looks good. New commits take it away.",
+		Doc:  "Lets reviewers say that a change looks good, by the label `" + prow.LGTM + "`. New commits take it away.",
 		Commands: []plugin.Command{{
 			Name: "lgtm", Aliases: []string{"remove-lgtm"}, Args: regexp.MustCompile(`(?i)|cancel|no-issue`),
 			Where: plugin.Pulls, Run: l.onCommand,
-			Usage: "/lgtm [cancel], /remove-lgtm, or a review on GitHub", Featured: true,
-			Who:      "Collaborators of the repository; with owners.skip_collaborators, approvers and reviewers of a changed file. The author may take it away.",
-			Doc:      "Adds or removes the label `" + prow.LGTM + "`, which is usually required for merging.",
+			Usage: "/lgtm [cancel] or /remove-lgtm", Featured: true,
+			Who:      "Collaborators, or with `owners.skip_collaborators` the owners of a changed file; authors can only take it back",
+			Doc:      "Says that you looked at the change and it may go in; `cancel` takes that back.",
 			Examples: []string{"/lgtm", "/lgtm cancel", "/remove-lgtm"},
 		}},
 		OnPull:   l.onPull,
@@ -75,13 +75,13 @@ func (l lgtm) help(cfg *config.Config, r prow.Repo) string {
 	o := l.config(cfg, r)
 	var out []string
 	if o.ReviewActsAsLGTM {
-		out = append(out, "Reviews of \"approve\" or \"request changes\" act as `/lgtm` and `/lgtm cancel`.")
+		out = append(out, "A review on GitHub speaks too: approving is `/lgtm`, asking for changes is `/lgtm cancel`.")
 	}
 	if o.StoreTreeHash {
-		out = append(out, "The label survives a rebase or squash that changes no content.")
+		out = append(out, "A rebase or squash that leaves the content as it is leaves the label too.")
 	}
 	if o.StickyTeam != "" {
-		out = append(out, fmt.Sprintf("On pull requests by members of the team %s new commits do not remove the label.", o.StickyTeam))
+		out = append(out, fmt.Sprintf("Members of the team %s keep the label when they push more.", o.StickyTeam))
 	}
 	return strings.Join(out, " ")
 }
@@ -138,7 +138,7 @@ func (l lgtm) decide(ctx context.Context, c *plugin.Call, o opinion) error {
 	isAuthor := prow.NormLogin(o.by) == prow.NormLogin(p.Author)
 	switch {
 	case isAuthor && o.good:
-		return prow.Refuse("somebody else has to say `/lgtm` to your change.")
+		return prow.Refuse("your own change needs the `/lgtm` of somebody else. Ask for it with `/cc` and their name.")
 	case isAuthor:
 	default:
 		if err := l.permit(ctx, c, p, o); err != nil {
@@ -158,9 +158,9 @@ func (l lgtm) permit(ctx context.Context, c *plugin.Call, p *prow.Pull, o opinio
 	byOwners := config.Listed(c.Config.Plugins.Owners.SkipCollaborators, c.At.Repo)
 	switch {
 	case !ok && byOwners:
-		return prow.Refuse("`/lgtm` is up to those whom OWNERS files name as approvers or reviewers of a changed file.")
+		return prow.Refuse("here `lgtm` is given and taken by those whom OWNERS files name for a changed file. Ask one of them with `/cc` and their name.")
 	case !ok:
-		return prow.Refuse("`/lgtm` is up to collaborators of %s.", c.At.Repo)
+		return prow.Refuse("here `lgtm` is given and taken by collaborators of %s. Ask one of them with `/cc` and their name.", c.At.Repo)
 	case byOwners || slices.ContainsFunc(p.Assignees, func(a string) bool { return prow.NormLogin(a) == prow.NormLogin(o.by) }):
 		return nil
 	}
@@ -241,7 +241,7 @@ func storeTree(ctx context.Context, c *plugin.Call, head string) error {
 	if err != nil || stored == tree {
 		return err
 	}
-	return c.Keep(ctx, "tree-"+head, fmt.Sprintf("Looked at, and found good. <details>Git tree hash: %s</details>", tree))
+	return c.Keep(ctx, "tree-"+head, fmt.Sprintf("The label `lgtm` stays through a rebase or squash that leaves the content as it is. <details>Git tree hash: %s</details>", tree))
 }
 
 // lookedAt returns the tree of the newest note that nobody edited, or ""; of those
@@ -325,7 +325,7 @@ func (l lgtm) onPull(ctx context.Context, c *plugin.Call, e prow.PullEvent) erro
 	if err := l.remove(ctx, c, p, o); err != nil {
 		return err
 	}
-	return c.Note(ctx, removedNote, "There are new commits that nobody has looked at, so the label `lgtm` is gone.")
+	return c.Note(ctx, removedNote, "Nobody has looked at the new commits yet, so the label `lgtm` is gone. Another `/lgtm` brings it back.")
 }
 
 // saidSince reports whether somebody who may called the change good after t.

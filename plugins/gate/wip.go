@@ -16,7 +16,7 @@ var wipTitle = regexp.MustCompile(`(?i)^\W?WIP\W`)
 func WIP() plugin.Plugin {
 	return plugin.Plugin{
 		Name:   "wip",
-		Doc:    "Sets the label `" + prow.WIP + "` while a pull request is a draft or its title begins with WIP, for example `[WIP] title` or `WIP: title`.",
+		Doc:    "Holds back what is not finished, by the label `" + prow.WIP + "`: drafts, and pull requests whose title begins with WIP, as in `WIP: faster parser`.",
 		OnPull: wip,
 	}
 }

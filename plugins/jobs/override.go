@@ -29,22 +29,22 @@ func Override() plugin.Plugin {
 	o := override{&plugin.Section[OverrideConfig]{Key: "override"}}
 	return plugin.Plugin{
 		Name: "override",
-		Doc:  "Sets failed results of a pull request to success.",
+		Doc:  "Lets a few people call a failed result good, so that it does not hold up a merge.",
 		Commands: []plugin.Command{{
 			Name: "override", Aliases: []string{"override-sticky", "override-cancel"}, Args: regexp.MustCompile(`.*`),
 			Where: plugin.Pulls, Run: o.run,
 			Usage: "/override[-sticky] <context>... or /override-cancel [<context>...]",
-			Who:   "Administrators of the repository, and the teams and owners configured for it",
-			Doc: "Sets the named results to success; with -sticky they stay so for this commit when the base branch moves. -cancel takes that back. " +
-				"Names with spaces stand in double quotes.",
-			Examples: []string{"/override pull-repo-whatever", `/override "test / unit" ci/other`, "/override-sticky pull-repo-slow", "/override-cancel"},
+			Who:   "Administrators, and the teams and owners that the configuration adds",
+			Doc: "Turns the results you name green; with `-sticky` they stay green when the base branch moves, and `-cancel` turns them red again. " +
+				"Put a name with spaces in double quotes.",
+			Examples: []string{"/override pull-unit-test", `/override "test / unit" ci/other`, "/override-sticky pull-slow-test", "/override-cancel"},
 		}},
 		Sections: []plugin.AnySection{o.section},
 		Help: func(cfg *config.Config, r prow.Repo) string {
 			if r.IsZero() {
 				return ""
 			}
-			return "Results can be overridden by " + o.whoMay(cfg, r) + "."
+			return "Who may override here: " + o.whoMay(cfg, r) + "."
 		},
 		Snippet: `override:
   allow_top_level_owners: true
@@ -104,7 +104,7 @@ func words(s string) []string {
 func (o override) run(ctx context.Context, c *plugin.Call, e prow.CommentEvent, lines []plugin.Line) error {
 	orders := readOrders(lines)
 	if orders.empty != "" {
-		return prow.Refuse("`/%s` needs the names of results or jobs, for example `/%s pull-unit-test`.", orders.empty, orders.empty)
+		return prow.Refuse("say which result, for example `/%s pull-unit-test`.", orders.empty)
 	}
 	x, err := look(ctx, c)
 	if err != nil || x.State != "open" {
@@ -115,7 +115,7 @@ func (o override) run(ctx context.Context, c *plugin.Call, e prow.CommentEvent, 
 		return err
 	}
 	if !ok {
-		return prow.Refuse("overriding results is up to %s.", o.whoMay(c.Config, c.At.Repo))
+		return prow.Refuse("you cannot override results here. Ask one of these: %s.", o.whoMay(c.Config, c.At.Repo))
 	}
 	if err := x.load(ctx, c); err != nil {
 		return err
@@ -133,9 +133,17 @@ func (o override) run(ctx context.Context, c *plugin.Call, e prow.CommentEvent, 
 		return nil
 	}
 	if unknown := r.unknown(slices.Concat(orders.sticky, orders.plain)); len(unknown) > 0 {
-		return prow.Refuse("nothing was overridden, because there is no failed result or job of the name\n%s\nThese can be overridden:\n%s", list(unknown), list(r.known()))
+		return prow.Refuse("nothing was changed, since this commit has no failed result or job with the name\n%s\n%s", list(unknown), choice(r.known()))
 	}
 	return r.override(ctx, c, e, orders)
+}
+
+// choice says what there is to override.
+func choice(names []string) string {
+	if len(names) == 0 {
+		return "None of its results is in the way."
+	}
+	return "You can choose from:\n" + list(names)
 }
 
 // list writes names as a list in which nothing is markup.

@@ -131,14 +131,14 @@ func (r *results) override(ctx context.Context, c *plugin.Call, e prow.CommentEv
 		k.State, k.Text, k.URL = prow.CheckSuccess, overriddenBy+e.By, e.URL
 		failure = c.Forge.SetCheck(ctx, c.At.Repo, r.x.HeadSHA, k)
 		if errors.Is(failure, prow.ErrForbidden) {
-			failure = prow.Refuse("The check run `%s` was not overridden: GitHub lets only apps do that.", k.Name)
+			failure = prow.Refuse("`%s` is a check run, and GitHub lets only apps change those: it stays as it is. Run it again where it came from.", k.Name)
 		}
 		if failure == nil {
 			done = append(done, k.Name)
 		}
 	}
 	if len(done) > 0 {
-		if err := c.Reply(ctx, fmt.Sprintf("Set to success in the name of %s: %s", e.By, strings.Join(unique(done), ", "))); err != nil {
+		if err := c.Reply(ctx, fmt.Sprintf("these results are green now, on your word: %s. `/override-cancel` takes that back.", strings.Join(unique(done), ", "))); err != nil {
 			return err
 		}
 	}
@@ -218,9 +218,9 @@ func (r *results) cancel(ctx context.Context, c *plugin.Call, e prow.CommentEven
 		done = append(done, k.Name)
 	}
 	if len(done) == 0 {
-		return c.Reply(ctx, "Nothing here is overridden, so nothing was taken back.")
+		return c.Reply(ctx, "no such result is overridden, so there was nothing to take back.")
 	}
-	return c.Reply(ctx, fmt.Sprintf("Taken back in the name of %s: %s", e.By, strings.Join(done, ", ")))
+	return c.Reply(ctx, fmt.Sprintf("these results are red again: %s. `/retest` runs their jobs anew.", strings.Join(done, ", ")))
 }
 
 // unfabricate deletes the jobs made by overrides of this head.

@@ -15,11 +15,11 @@ import (
 func Skip() plugin.Plugin {
 	return plugin.Plugin{
 		Name: "skip",
-		Doc:  "Cleans up the results of jobs that are not required, so that they do not look like something that has to be mended.",
+		Doc:  "Takes failures out of sight that no merge waits for.",
 		Commands: []plugin.Command{{
 			Name: "skip", Where: plugin.Pulls, Run: skip,
 			Usage: "/skip", Who: "Anyone",
-			Doc:      "Sets the failed and waiting results of jobs that are not required to success.",
+			Doc:      "Turns the results of jobs that no merge needs green, where they failed or still wait.",
 			Examples: []string{"/skip"},
 		}},
 	}

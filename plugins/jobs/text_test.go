@@ -21,8 +21,8 @@ func TestTexts(t *testing.T) {
 	automatic.AlwaysRun, automatic.RerunCommand = true, "/test pull-unit"
 	manual := presubmit("pull-slow", "pull-slow", true)
 	manual.RerunCommand = "/test pull-slow"
-	say("/test ?", helpText([]config.Presubmit{automatic, manual}, r, "main", "The following commands are available to trigger jobs:", "guid"))
-	say("/test nonsense", helpText([]config.Presubmit{automatic}, r, "main", "No job answers to that `/test`.", "guid"))
+	say("/test ?", helpText([]config.Presubmit{automatic, manual}, r, "main", "These are the jobs of this branch.", "guid"))
+	say("/test nonsense", helpText([]config.Presubmit{automatic}, r, "main", "There is no job of that name.", "guid"))
 	say("/test, no jobs", helpText(nil, r, "main", "x", "guid"))
 	x := change{Pull: &prow.Pull{Issue: prow.Issue{Author: "stranger"}}, trigger: &plugin.Trigger{}}
 	c := &plugin.Call{At: prow.IssueID{Repo: r, Number: 5}}
@@ -32,6 +32,9 @@ func TestTexts(t *testing.T) {
 	say("welcome, ignore_ok_to_test", x.welcomeText(c, false))
 	x.trigger.OrgInvite.Prominent.Message = "Join {join_org_url}!"
 	say("welcome, own words", x.welcomeText(c, true))
+	c.Config = &config.Config{}
+	c.Config.GitHub.LinkURL = "https://ghe.example/"
+	say("welcome, another forge", x.welcomeText(c, false))
 	const file = "testdata/texts.golden"
 	if os.Getenv("UPDATE_GOLDEN") != "" {
 		if err := os.WriteFile(file, []byte(b.String()), 0o600); err != nil {

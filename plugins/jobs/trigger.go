@@ -26,8 +26,8 @@ const (
 func Trigger() plugin.Plugin {
 	return plugin.Plugin{
 		Name: "trigger",
-		Doc: "Starts jobs for pull requests and pushes. Jobs of people who are not trusted wait until somebody who is says `/ok-to-test`. " +
-			"Jobs of a superseded or closed pull request are ended.",
+		Doc: "Runs the jobs of pull requests and pushes. What a newcomer sends waits until somebody trusted says `/ok-to-test`; " +
+			"jobs of commits that nobody needs any more are stopped.",
 		Commands:  triggerCommands(),
 		OnComment: triggerOnComment,
 		OnPull:    triggerOnPull,
@@ -47,25 +47,25 @@ func Trigger() plugin.Plugin {
 // triggerCommands describes the commands. OnComment obeys them: a job's own
 // trigger may be any pattern, so the text is looked at as a whole.
 func triggerCommands() []plugin.Command {
-	const anyoneOnTrusted = "Anyone on a pull request that may be tested; trusted people on all"
+	const anyoneOnTrusted = "Anyone where jobs may run; trusted people everywhere"
 	list := []plugin.Command{{
 		Name: "ok-to-test", Args: regexp.MustCompile(`(cancel)?`), Usage: "/ok-to-test [cancel]",
-		Who: "Trusted people: members of the organisation and collaborators", Featured: true,
-		Doc:      "Lets a pull request of somebody who is not trusted be tested, or takes that back.",
+		Who: "Trusted people, mostly members of the organisation and collaborators", Featured: true,
+		Doc:      "Lets jobs run for a newcomer's pull request, now and at every push; `cancel` takes that back.",
 		Examples: []string{"/ok-to-test", "/ok-to-test cancel"},
 	}, {
-		Name: "test", Args: regexp.MustCompile(`.*`), Usage: "/test (<job>...|all|?)", Who: anyoneOnTrusted, Featured: true,
-		Doc:      "Starts jobs by name, or all that run automatically. `/test ?` lists what there is.",
+		Name: "test", Args: regexp.MustCompile(`.*`), Usage: "/test <job>... or /test all or /test ?", Who: anyoneOnTrusted, Featured: true,
+		Doc:      "Runs the jobs you name, or `all` that run by themselves; `?` shows their names.",
 		Examples: []string{"/test all", "/test pull-unit-test", "/test ?"},
 	}, {
 		Name: "retest", Usage: "/retest", Who: anyoneOnTrusted, Featured: true,
-		Doc: "Runs the failed jobs again, and the automatic ones that have no result yet.", Examples: []string{"/retest"},
+		Doc: "Runs once more what failed, and what has no result yet.", Examples: []string{"/retest"},
 	}, {
 		Name: "retest-required", Usage: "/retest-required", Who: anyoneOnTrusted,
-		Doc: "Like /retest, without optional jobs.", Examples: []string{"/retest-required"},
+		Doc: "Does what `/retest` does, for the jobs that a merge needs.", Examples: []string{"/retest-required"},
 	}, {
 		Name: "test-manual-required", Usage: "/test-manual-required", Who: anyoneOnTrusted,
-		Doc: "Starts the required jobs that run only when asked for.", Examples: []string{"/test-manual-required"},
+		Doc: "Runs the jobs that a merge needs and that wait to be asked for.", Examples: []string{"/test-manual-required"},
 	}}
 	for i := range list {
 		list[i].CaseSensitive, list[i].Where = true, plugin.Pulls
@@ -89,12 +89,12 @@ func triggerHelp(cfg *config.Config, r prow.Repo) string {
 	if len(t.TrustedApps) > 0 {
 		who += " and the apps " + strings.Join(t.TrustedApps, ", ")
 	}
-	out := "Trusted are: " + who + "."
+	out := "Trusted here: " + who + "."
 	if t.IgnoreOKToTest {
-		out += " `/ok-to-test` is ignored here."
+		out += " `/ok-to-test` does nothing."
 	}
 	if t.TriggerGitHubWorkflows {
-		out += " The commands rerun and approve GitHub workflows too."
+		out += " The commands also let GitHub workflows run that wait or failed."
 	}
 	return out
 }

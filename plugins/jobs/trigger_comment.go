@@ -84,7 +84,7 @@ func (x *change) obey(ctx context.Context, c *plugin.Call, e prow.CommentEvent, 
 			return err
 		}
 		if !person {
-			return prow.Refuse("only people whose own pull requests are tested unasked can take `/ok-to-test` back.")
+			return prow.Refuse("somebody trusted has to take `/ok-to-test` back. Ask a member of %s.", c.At.Repo.Owner)
 		}
 		return ask(ctx, c)
 	}
@@ -94,9 +94,9 @@ func (x *change) obey(ctx context.Context, c *plugin.Call, e prow.CommentEvent, 
 	}
 	switch {
 	case !ok && x.trigger.IgnoreOKToTest:
-		return prow.Refuse("testing this pull request is up to people trusted in this repository, for example members of %s: they can start it by commenting `/test all`.", c.At.Repo.Owner)
+		return prow.Refuse("the jobs of this pull request start when somebody trusted comments `/test all`. Ask a member of %s.", c.At.Repo.Owner)
 	case !ok:
-		return prow.Refuse("this change has to be looked at before it is tested: somebody trusted here can then comment `/ok-to-test`.")
+		return prow.Refuse("somebody trusted has to look at this change first, and comment `/ok-to-test`. Ask a member of %s.", c.At.Repo.Owner)
 	}
 	return x.honour(ctx, c, e, asked, text)
 }

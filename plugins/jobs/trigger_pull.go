@@ -45,7 +45,7 @@ func opened(ctx context.Context, c *plugin.Call, e prow.PullEvent) error {
 	case !ok:
 		return x.welcome(ctx, c)
 	case x.Draft:
-		return c.Note(ctx, noteDraft, fmt.Sprintf("@%s: this is a draft, so its jobs wait until it is ready for review. `/test all` starts them now.", x.Author))
+		return c.Note(ctx, noteDraft, fmt.Sprintf("@%s: jobs start when you mark this draft as ready for review. To start them now, comment `/test all`.", x.Author))
 	case x.State != "open" || x.HeadSHA != e.Pull.HeadSHA:
 		return nil // closed since, or pushed to since: there is an event of its own
 	}

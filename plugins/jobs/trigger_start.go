@@ -39,8 +39,8 @@ func (x *change) report(ctx context.Context, c *plugin.Call) error {
 		return nil // a conflict is told by start
 	}
 	c.Did("could not use the repository's own jobs: %v", x.jobs.Broken)
-	return c.Note(ctx, noteBroken, fmt.Sprintf("The jobs that this repository defines for itself, in `.prow.yaml` or `.prow/`, could not be used for this pull request:\n\n%s\n\n"+
-		"Only the jobs of the central configuration run until that is mended.", fence(x.jobs.Broken.Error())))
+	return c.Note(ctx, noteBroken, fmt.Sprintf("The jobs in `.prow.yaml` or `.prow/` cannot be read as they stand in this pull request:\n\n%s\n\n"+
+		"Push a correction and they run. Until then, only the jobs of the central configuration do.", fence(x.jobs.Broken.Error())))
 }
 
 // start makes the wanted jobs. What cannot be merged is not tested, and its
@@ -51,7 +51,7 @@ func (x *change) start(ctx context.Context, c *plugin.Call, wants []trigger.Want
 	}
 	if x.Mergeable == prow.MergeableNo {
 		c.Did("started nothing: it conflicts with %s", x.Base)
-		why := fmt.Sprintf("This pull request cannot be merged into `%s` without conflicts, so no job was started. Please rebase it; the jobs start when you push.", x.Base)
+		why := fmt.Sprintf("No job was started, because this pull request conflicts with `%s`. Rebase it and push: then they start.", x.Base)
 		if _, asked := c.Event.(prow.CommentEvent); asked {
 			return c.Reply(ctx, why)
 		}

@@ -39,24 +39,22 @@ func isOldHelp(delivery string) func(prow.Comment) bool {
 func helpText(jobs []config.Presubmit, r prow.Repo, branch, reason, delivery string) string {
 	o := trigger.Help(jobs, branch)
 	if o.Empty() {
-		return fmt.Sprintf("There are no jobs to ask for on branch `%s` of %s.\n%s", branch, r, helpMark(delivery))
+		return fmt.Sprintf("Branch `%s` of %s has no jobs to ask for.\n%s", branch, r, helpMark(delivery))
 	}
 	var b strings.Builder
-	if !strings.HasPrefix(reason, "The following") {
-		b.WriteString(reason + "\n\n")
-	}
+	b.WriteString(reason + "\n\n")
 	list := func(title string, lines []string) {
 		if len(lines) > 0 {
 			fmt.Fprintf(&b, "%s\n```\n%s\n```\n\n", title, strings.Join(lines, "\n"))
 		}
 	}
-	list("These start jobs that have to succeed before a merge:", o.Required)
-	list("These start optional jobs:", o.Optional)
+	list("A merge needs these jobs:", o.Required)
+	list("These are optional:", o.Optional)
 	switch {
 	case o.All:
-		b.WriteString("`/test all` starts all of them.\n")
+		b.WriteString("`/test all` runs every one of them.\n")
 	case len(o.Automatic) > 0:
-		list("`/test all` starts those that also run unasked:", o.Automatic)
+		list("`/test all` runs those that also start by themselves:", o.Automatic)
 	}
 	b.WriteString(helpMark(delivery))
 	return b.String()
@@ -88,7 +86,7 @@ func (x *change) welcomeText(c *plugin.Call, prominent bool) string {
 		if t.TrustedOrg != "" {
 			of = t.TrustedOrg
 		}
-		join = fmt.Sprintf("https://github.com/orgs/%s/people", of)
+		join = c.ForgeURL("/orgs/" + of + "/people")
 	}
 	more := ""
 	if !t.OnlyOrgMembers {
@@ -96,19 +94,19 @@ func (x *change) welcomeText(c *plugin.Call, prominent bool) string {
 	}
 	var b strings.Builder
 	if t.IgnoreOKToTest {
-		fmt.Fprintf(&b, "Welcome, @%s, and thank you for this change.\n\nJobs run for it when somebody trusted asks, for example a member of %s%s, by `/test all`. `/ok-to-test` has no meaning in this repository, so each push has to be asked for again.\n\n", x.Author, org, more)
+		fmt.Fprintf(&b, "Welcome, @%s, and thank you for this change!\n\nIts jobs run when a member of %s%s comments `/test all`. Each push has to be asked for again, since `/ok-to-test` does nothing in this repository.\n\n", x.Author, org, more)
 	} else {
-		fmt.Fprintf(&b, "Welcome, @%s, and thank you for this change.\n\nBefore jobs run for it, a member of %s%s has a look and comments `/ok-to-test`; from then on each push is tested. Until then they can start single jobs by `/test`.\n\n", x.Author, org, more)
+		fmt.Fprintf(&b, "Welcome, @%s, and thank you for this change!\n\nFirst, a member of %s%s has a look and comments `/ok-to-test`. From then on, jobs run at every push. There is nothing you have to do until then; they can also start single jobs with `/test`.\n\n", x.Author, org, more)
 	}
 	switch {
 	case prominent && t.OrgInvite.Prominent.Message != "":
 		b.WriteString(strings.ReplaceAll(t.OrgInvite.Prominent.Message, joinPlaceholder, join))
 	case prominent:
-		fmt.Fprintf(&b, "> [!TIP]\n> Changes of yours were merged in %s before. [Become a member](%s), and yours are tested at once.", org, join)
+		fmt.Fprintf(&b, "> [!TIP]\n> You have had changes merged in %s before: [become a member](%s), and jobs run for yours at once.", org, join)
 	default:
-		fmt.Fprintf(&b, "If you are here often, [become a member](%s), and your changes are tested at once.", join)
+		fmt.Fprintf(&b, "Here more often? [Become a member](%s), and jobs run for your changes at once.", join)
 	}
-	fmt.Fprintf(&b, "\n\nWhat you can say to me is listed [here](%s).", c.CommandsURL())
+	fmt.Fprintf(&b, "\n\n[All that you can say to me](%s).", c.CommandsURL())
 	return b.String()
 }
 

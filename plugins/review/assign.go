@@ -17,18 +17,18 @@ import (
 func Assign() plugin.Plugin {
 	return plugin.Plugin{
 		Name: "assign",
-		Doc:  "Assigns and unassigns people, and asks for their reviews.",
+		Doc:  "Brings the right people to an issue or pull request.",
 		Commands: []plugin.Command{{
 			Name: "assign", Aliases: []string{"unassign"}, Args: regexp.MustCompile(`(@?[-\w]+(\s+@?[-\w]+)*)?`),
 			Closed: true, Run: assign,
-			Usage: "/[un]assign [[@]<login>...]", Who: "Anyone; people can be assigned if they are members of the organisation, collaborators, or have commented here", Featured: true,
-			Doc:      "Assigns people, or yourself.",
+			Usage: "/[un]assign [login...]", Who: "Anyone", Featured: true,
+			Doc:      "Hands the work to people, or to you when you name nobody; they are members, collaborators, or have commented here.",
 			Examples: []string{"/assign", "/unassign", "/assign @alice bob", "/unassign @alice"},
 		}, {
 			Name: "cc", Aliases: []string{"uncc"}, Args: regexp.MustCompile(`(@?[-/\w]+(\s+@?[-/\w]+)*)?`),
 			Where: plugin.Pulls, Closed: true, Run: cc,
-			Usage: "/[un]cc [[@]<login or org/team>...]", Who: "Anyone; reviews can be asked of people and teams with access to the repository",
-			Doc:      "Asks people or teams for a review, or yourself.",
+			Usage: "/[un]cc [login or org/team...]", Who: "Anyone",
+			Doc:      "Asks people or teams for a review, or you when you name nobody; they need access to the repository.",
 			Examples: []string{"/cc", "/uncc", "/cc @alice", "/cc @org/team", "/uncc @alice"},
 		}},
 	}
@@ -66,8 +66,8 @@ func assign(ctx context.Context, c *plugin.Call, e prow.CommentEvent, lines []pl
 	if err != nil || len(failed) == 0 {
 		return err
 	}
-	return c.Reply(ctx, fmt.Sprintf("could not be assigned: %s.\n\nOnly members of %s, collaborators of the repository and people who have "+
-		"commented here can be assigned, and at most ten at a time.", strings.Join(failed, ", "), c.At.Repo.Owner))
+	return c.Reply(ctx, fmt.Sprintf("this did not work for %s.\n\nThe forge assigns ten people at most: members of %s, collaborators of the repository, and those who "+
+		"have commented here. Let them comment first, then say it again.", strings.Join(failed, ", "), c.At.Repo.Owner))
 }
 
 func cc(ctx context.Context, c *plugin.Call, e prow.CommentEvent, lines []plugin.Line) error {
@@ -88,8 +88,8 @@ func cc(ctx context.Context, c *plugin.Call, e prow.CommentEvent, lines []plugin
 	if failed = append(failed, strangers...); err != nil || len(failed) == 0 {
 		return err
 	}
-	return c.Reply(ctx, fmt.Sprintf("could not be asked for a review: %s.\n\nOnly people and teams of %s with access to the repository "+
-		"can be asked, and authors cannot review their own pull requests.", strings.Join(failed, ", "), c.At.Repo.Owner))
+	return c.Reply(ctx, fmt.Sprintf("this did not work for %s.\n\nA review can be asked of people and teams of %s who have access to the repository, "+
+		"but not of the author. Check how the names are written.", strings.Join(failed, ", "), c.At.Repo.Owner))
 }
 
 type peopleFunc func(ctx context.Context, id prow.IssueID, logins ...string) error

@@ -35,12 +35,12 @@ func Help() plugin.Plugin {
 	}}}
 	return plugin.Plugin{
 		Name: "help",
-		Doc:  "Marks issues by the labels `" + helpWanted + "` and `" + goodFirstIssue + "`.",
+		Doc:  "Shows people where they can join in, by the labels `" + helpWanted + "` and `" + goodFirstIssue + "`.",
 		Commands: []plugin.Command{{
 			Name: "help", Aliases: []string{"remove-help", "good-first-issue", "remove-good-first-issue"},
 			Where: plugin.Issues, Run: h.run,
-			Usage: "/[remove-](help|good-first-issue)", Who: "Anyone", Featured: true,
-			Doc:      "Adds or removes the labels `" + helpWanted + "` and `" + goodFirstIssue + "`.",
+			Usage: "/[remove-]help or /[remove-]good-first-issue", Who: "Anyone", Featured: true,
+			Doc:      "Says that an issue is free to take, or a good one to begin with; `remove-` takes that back.",
 			Examples: []string{"/help", "/remove-help", "/good-first-issue", "/remove-good-first-issue"},
 		}},
 		Sections: []plugin.AnySection{h.section},
@@ -107,13 +107,13 @@ func (h help) run(ctx context.Context, c *plugin.Call, e prow.CommentEvent, line
 
 func (h help) text(c *plugin.Call, label, by string) string {
 	o := h.section.Of(c.Config)
-	what, remove, link := "waits for somebody to take it", "/remove-help", o.GuidelinesURL
+	what, remove, link := "is free to take", "/remove-help", o.GuidelinesURL
 	if label == goodFirstIssue {
 		what, remove, link = "is a good one to begin with", "/remove-good-first-issue", o.GuidelinesURL+"#good-first-issue"
 	}
-	text := fmt.Sprintf("@%s: from now on this issue says that it %s. What such an issue has to contain is written [here](%s).", by, what, link)
+	text := fmt.Sprintf("@%s: this issue now says that it %s. Please check that it has [all that such an issue needs](%s).", by, what, link)
 	if o.GuidelinesSummary != "" {
 		text += "\n\n" + o.GuidelinesSummary
 	}
-	return text + fmt.Sprintf("\n\n`%s` takes the label away again.", remove)
+	return text + fmt.Sprintf("\n\nIf not, `%s` takes the label off again.", remove)
 }

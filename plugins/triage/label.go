@@ -56,16 +56,16 @@ func Label() plugin.Plugin {
 	all := strings.Join(categories(), "|")
 	return plugin.Plugin{
 		Name: "label",
-		Doc:  "Adds and removes labels.",
+		Doc:  "Sorts issues and pull requests by labels.",
 		Commands: []plugin.Command{{
 			Name: spellings[0], Aliases: spellings[1:], Args: regexp.MustCompile(`.+`), CaseSensitive: true, Closed: true, Run: l.byCategory,
-			Usage: "/[remove-](" + all + ") <name>...", Who: "Anyone; `triage/accepted` takes a member of the organisation", Featured: true,
-			Doc:      "Adds or removes labels of these kinds. They have to exist in the repository.",
+			Usage: "/[remove-](" + all + ") <name>...", Who: "Anyone, except for `triage/accepted`: members of the organisation", Featured: true,
+			Doc:      "Puts labels on, or takes them off: `/kind bug` is the label `kind/bug`, which the repository must have.",
 			Examples: []string{"/kind bug", "/remove-area prow", "/sig testing", `/area "two words"`},
 		}, {
 			Name: "label", Aliases: []string{"remove-label"}, Args: regexp.MustCompile(`.+`), CaseSensitive: true, Closed: true, Run: l.byName,
-			Usage: "/[remove-]label <name>", Who: "Anyone; restricted labels take one of the people or teams configured for them",
-			Doc:      "Adds or removes one of the labels that are configured for this command.",
+			Usage: "/[remove-]label <name>", Who: "Anyone, except for reserved labels: the people and teams they are reserved for",
+			Doc:      "Puts any other label on, or takes it off, that the configuration offers.",
 			Examples: []string{"/label tide/merge-method-squash", "/remove-label tide/merge-method-squash"},
 		}},
 		OnPull:   l.onPull,
@@ -103,9 +103,9 @@ func (l label) help(cfg *config.Config, r prow.Repo) string {
 		names = append(names, x.Label)
 	}
 	if len(names) == 0 {
-		return "The label commands are those for: " + strings.Join(categories(), ", ") + "."
+		return "Labels can be of these kinds: " + strings.Join(categories(), ", ") + "."
 	}
-	return "`/label` knows: " + strings.Join(names, ", ") + "."
+	return "`/label` offers: " + strings.Join(names, ", ") + "."
 }
 
 // restricted returns the restricted labels of r, those of one name united.

@@ -122,7 +122,7 @@ func (l label) apply(ctx context.Context, c *plugin.Call, by string, p labelPlan
 		}
 		if !member {
 			p.Add = slices.DeleteFunc(p.Add, func(n string) bool { return n == "triage/accepted" })
-			p.Say = append(p.Say, "The label `triage/accepted` can be added by members of "+c.At.Repo.Owner+" only.")
+			p.Say = append(p.Say, "Members of "+c.At.Repo.Owner+" decide on `triage/accepted`. Ask one of them to say it.")
 		}
 	}
 	s := p.steps(known, issue)
@@ -154,13 +154,13 @@ func (s labelSteps) do(ctx context.Context, c *plugin.Call) error {
 func (s labelSteps) answer(p labelPlan, r prow.Repo) string {
 	out := slices.Clone(p.Say)
 	if len(p.Unknown) > 0 {
-		out = append(out, fmt.Sprintf("`/label` does not know %s here. A label has to be configured for it in `additional_labels` or `restricted_labels`.", code(p.Unknown)))
+		out = append(out, fmt.Sprintf("`/label` does not offer %s here. Whoever looks after Prow can add it to `additional_labels`.", code(p.Unknown)))
 	}
 	if len(s.Missing) > 0 {
-		out = append(out, fmt.Sprintf("The repository %s has no label %s, so it was not touched.", r, code(s.Missing)))
+		out = append(out, fmt.Sprintf("%s has no label %s. Create it there first, or check how it is written.", r, code(s.Missing)))
 	}
 	if len(s.Unset) > 0 {
-		out = append(out, fmt.Sprintf("Not set here, so not removed: %s.", code(s.Unset)))
+		out = append(out, fmt.Sprintf("%s was not on, so there was nothing to take off.", code(s.Unset)))
 	}
 	return strings.Join(out, "\n\n")
 }
@@ -206,7 +206,7 @@ func refused(ctx context.Context, c *plugin.Call, restricted []RestrictedLabel, 
 		who = append(who, strings.Join(users, ", ")+more)
 	}
 	if len(who) == 0 {
-		who = []string{"nobody"}
+		return fmt.Sprintf("The label `%s` is reserved, and the configuration names nobody for it.", r.Label), nil
 	}
-	return fmt.Sprintf("The label `%s` can be set and removed by %s only.", r.Label, strings.Join(who, " and ")), nil
+	return fmt.Sprintf("The label `%s` is reserved for %s. Ask one of them.", r.Label, strings.Join(who, " and ")), nil
 }

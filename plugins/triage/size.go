@@ -30,7 +30,7 @@ func Size() plugin.Plugin {
 	s := size{&plugin.Section[SizeConfig]{Key: "size", Check: checkSize}}
 	return plugin.Plugin{
 		Name:     "size",
-		Doc:      "Sets a label `size/XS` to `size/XXL` by the number of changed lines. Generated files, named in `.generated_files` or marked `linguist-generated=true` in `.gitattributes`, do not count.",
+		Doc:      "Tells how large a change is, by a label from `size/XS` to `size/XXL`. It counts changed lines, but not those of files that `.generated_files` names or `.gitattributes` marks `linguist-generated=true`.",
 		OnPull:   s.onPull,
 		Sections: []plugin.AnySection{s.section},
 		Help: func(cfg *config.Config, _ prow.Repo) string {
