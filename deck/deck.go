@@ -53,6 +53,7 @@ type Server struct {
 	zippers  sync.Pool
 	assets   string // fingerprint of the static files
 	forge    forgeCache
+	acts     selfCache
 	counts   counted
 	results  testsCache
 	closing  context.Context

@@ -5,6 +5,7 @@ import (
 	"context"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -29,6 +30,7 @@ type pullView struct {
 	Story    []prow.Note   `json:"story"`          // newest first
 	Known    bool          `json:"known"`          // Prow has heard of it
 	issue    prow.IssueID
+	self     string // login that Prow acts by
 }
 
 func (v pullView) head() head {
@@ -41,6 +43,39 @@ func (v pullView) head() head {
 
 // Repo returns where it is.
 func (v pullView) Repo() prow.Repo { return v.issue.Repo }
+
+// Told returns the story without what only echoes it.
+func (v pullView) Told() []prow.Note { return told(v.Story, v.self) }
+
+// Reason says in a sentence what the word before it on the page does not.
+func (v pullView) Reason() string {
+	text := strings.TrimPrefix(v.Verdict.Text, "Not mergeable. ")
+	if v.Verdict.InPool && text == "In merge pool." {
+		return ""
+	}
+	return text
+}
+
+// Checklist returns what the verdict asks for, with all the labels that are rightly
+// absent as one line.
+func (v pullView) Checklist() []prow.Item {
+	const no = "no label "
+	var out []prow.Item
+	at := -1
+	for _, i := range v.Verdict.Items {
+		name, absent := strings.CutPrefix(i.What, no)
+		switch {
+		case !absent || !i.Met || i.Why != "":
+			out = append(out, i)
+		case at < 0:
+			at = len(out)
+			out = append(out, i)
+		default:
+			out[at].What += ", " + name
+		}
+	}
+	return out
+}
 
 // Number returns its number.
 func (v pullView) Number() int { return v.issue.Number }
@@ -86,7 +121,8 @@ func (s *Server) pull(r *http.Request) (view, error) {
 	slices.Reverse(v.Story)
 	v.fromVerdict()
 	v.fromRuns(runs)
-	v.fromForge(s.forge.pull(ctx, s.Forge, id, s.Now()))
+	v.self = s.self(ctx)
+	v.fromForge(s.forge.pull(ctx, s.Forge, id, s.Now(), lastTold(v.Story)))
 	v.group(runs)
 	v.Known = v.Verdict != nil || len(runs) > 0 || len(v.Story) > 0 || v.State != "unknown"
 	if v.Verdict != nil && v.Verdict.InPool {
@@ -238,15 +274,24 @@ const (
 	forgeTime  = 1500 * time.Millisecond // longer, and the page goes without
 )
 
-// pull asks the forge; nil if there is none, or it does not answer.
-func (c *forgeCache) pull(ctx context.Context, f prow.ForgeReader, id prow.IssueID, now time.Time) *prow.Pull {
+// lastTold is the time of the newest note, of a story told backwards.
+func lastTold(story []prow.Note) time.Time {
+	if len(story) == 0 {
+		return time.Time{}
+	}
+	return story[0].At
+}
+
+// pull asks the forge; nil if there is none, or it does not answer. What was
+// remembered before changed is asked anew.
+func (c *forgeCache) pull(ctx context.Context, f prow.ForgeReader, id prow.IssueID, now, changed time.Time) *prow.Pull {
 	if f == nil {
 		return nil
 	}
 	c.mu.Lock()
 	old, ok := c.of[id]
 	c.mu.Unlock()
-	if ok && now.Sub(old.at) < forgeFresh {
+	if ok && now.Sub(old.at) < forgeFresh && changed.Before(old.at) {
 		return old.pull
 	}
 	ctx, cancel := context.WithTimeout(ctx, forgeTime)

@@ -128,6 +128,7 @@ func funcs() template.FuncMap {
 		"percent":   func(f float64) string { return strconv.Itoa(int(f*100+0.5)) + " %" },
 		"arg":       func(kv ...any) map[string]any { return pairs(kv) },
 		"verb":      verbWord,
+		"did":       didWord,
 		"hasprefix": strings.HasPrefix,
 	}
 }

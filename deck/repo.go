@@ -100,8 +100,10 @@ func (s *Server) repo(r *http.Request) (view, error) {
 	if err := s.repoQueues(ctx, &v, id); err != nil {
 		return nil, err
 	}
-	v.Story, err = s.Journal.Notes(ctx, prow.IssueID{Repo: id}, 30)
+	v.Story, err = s.Journal.Notes(ctx, prow.IssueID{Repo: id}, 80)
 	slices.Reverse(v.Story)
+	v.Story = told(v.Story, s.self(ctx))
+	v.Story = v.Story[:min(len(v.Story), 30)]
 	if len(v.Jobs)+len(v.Plugins)+len(v.Queues)+len(v.Story) == 0 && err == nil {
 		return nil, notFound("Prow knows nothing of %s.", "A repository is known when a job or a plugin is configured for it, or when a webhook of it came.", id)
 	}

@@ -168,7 +168,7 @@ func (s *Server) run(r *http.Request) (view, error) {
 
 // sentence says why j is where it is.
 func sentence(j *prow.Job) string {
-	if d := j.Status.Description; d != "" {
+	if d := j.Status.Description; d != "" && d != "Job triggered." {
 		return d
 	}
 	switch j.Status.State {

@@ -175,6 +175,21 @@ func doing(do prow.Verb, batch int) string {
 	return verbWord(do)
 }
 
+// didWord says in words what tide has done.
+func didWord(do prow.Verb) string {
+	switch do {
+	case prow.Trigger:
+		return "tests started"
+	case prow.TriggerBatch:
+		return "batch tests started"
+	case prow.Merge:
+		return "merged"
+	case prow.MergeBatch:
+		return "merged a batch"
+	}
+	return verbWord(do)
+}
+
 func verbWord(do prow.Verb) string {
 	switch do {
 	case prow.Trigger:
