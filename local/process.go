@@ -9,12 +9,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
 
 	prow "github.com/prow-ci/prow"
 	"github.com/prow-ci/prow/podutil"
+	corev1 "k8s.io/api/core/v1"
 )
 
 // folderVariable marks, in the environment, all that a test starts, so that it can
@@ -47,11 +49,29 @@ func (p *processes) Check(j *prow.Job) error {
 		if len(c.Command)+len(c.Args) == 0 {
 			return fmt.Errorf("container %q has no command: without containers there is no image that could have one", c.Name)
 		}
-		if p.bwrap == "" && len(c.VolumeMounts) > 0 {
-			return fmt.Errorf("container %q mounts a volume at %s, which a plain process cannot without bubblewrap: install it, or use containers", c.Name, c.VolumeMounts[0].MountPath)
+		if at := p.unseen(pod, c); at != "" {
+			return fmt.Errorf("container %q mounts a volume at %s, which a plain process cannot without bubblewrap: install it, or use containers", c.Name, at)
 		}
 	}
 	return nil
+}
+
+// unseen returns a mount of c that would not be there: without bubblewrap, all but
+// a folder of this machine at its own path, which a process sees anyway.
+func (p *processes) unseen(pod *corev1.PodSpec, c *corev1.Container) string {
+	if p.bwrap != "" {
+		return ""
+	}
+	for _, m := range c.VolumeMounts {
+		own := slices.ContainsFunc(pod.Volumes, func(v corev1.Volume) bool {
+			return v.Name == m.Name && v.HostPath != nil && !m.ReadOnly && m.SubPath == "" &&
+				filepath.Clean(v.HostPath.Path) == filepath.Clean(m.MountPath)
+		})
+		if !own {
+			return m.MountPath
+		}
+	}
+	return ""
 }
 
 // Prepare has nothing to fetch.

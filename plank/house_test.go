@@ -237,20 +237,21 @@ func (h *house) abort(id, why string) {
 	}
 }
 
-// shared lets a job see a folder of the house, as /shared.
+// shared lets a job see a folder of the house, at its own path and as $SHARED.
 func shared(h *house) func(*prow.Job) {
 	return func(j *prow.Job) {
 		p := j.Spec.PodSpec
 		p.Volumes = append(p.Volumes, corev1.Volume{Name: "shared", VolumeSource: corev1.VolumeSource{HostPath: &corev1.HostPathVolumeSource{Path: h.shared()}}})
 		c := &p.Containers[0]
-		c.VolumeMounts = append(c.VolumeMounts, corev1.VolumeMount{Name: "shared", MountPath: "/shared"})
+		c.VolumeMounts = append(c.VolumeMounts, corev1.VolumeMount{Name: "shared", MountPath: h.shared()})
+		c.Env = append(c.Env, corev1.EnvVar{Name: "SHARED", Value: h.shared()})
 	}
 }
 
 func (h *house) shared() string { return filepath.Join(h.dir, "shared") }
 
 // untilGate is a script that ends when the gate is opened.
-const untilGate = "echo up; while [ ! -e /shared/gate ]; do sleep 0.02; done; echo end"
+const untilGate = "echo up; while [ ! -e \"$SHARED/gate\" ]; do sleep 0.02; done; echo end"
 
 func (h *house) openGate() {
 	h.t.Helper()

@@ -54,7 +54,7 @@ func TestKilledAgainAndAgainEachJobRunsOnce(t *testing.T) {
 	var ids []string
 	for i := range n {
 		ids = append(ids, fmt.Sprint("j", i))
-		h.job(ids[i], "echo "+ids[i]+" >> /shared/diary; sleep 0.05", shared(h))
+		h.job(ids[i], "echo "+ids[i]+" >> $SHARED/diary; sleep 0.05", shared(h))
 	}
 	h.close()
 	defer h.open() // the end of the test removes the runs

@@ -227,7 +227,7 @@ func TestLimitsHoldThroughRestarts(t *testing.T) {
 			for i := range n {
 				id := string(rune('a' + i))
 				ids = append(ids, id)
-				h.job(id, "echo + "+id+" >> /shared/diary; sleep 0.05; echo - "+id+" >> /shared/diary", shared(h), c.job)
+				h.job(id, "echo + "+id+" >> $SHARED/diary; sleep 0.05; echo - "+id+" >> $SHARED/diary", shared(h), c.job)
 			}
 			h.restart()
 			h.complete("b")
