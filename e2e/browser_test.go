@@ -28,7 +28,12 @@ func newTrialTown(t *testing.T) *trialTown {
 	pages, forge := freeAddr(t), freeAddr(t)
 	s := &trialTown{t: t, prow: "http://" + pages, forge: "http://" + forge, dir: t.TempDir(), repo: "greeters/greet"}
 	p := spawn(t, s.prow, "try", "--runner", "process", "--json", "--data", s.dir, "--addr", pages, "--forge-addr", forge)
-	t.Cleanup(p.stop)
+	t.Cleanup(func() {
+		p.stop()
+		if t.Failed() {
+			t.Logf("prow said: %s", p.log)
+		}
+	})
 	p.ready(t)
 	await(t, time.Minute, "the trial's own story ends", func() bool {
 		select {

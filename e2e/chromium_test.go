@@ -6,9 +6,14 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"image"
+	"image/color"
+	"image/draw"
 	"image/png"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -178,6 +183,21 @@ func (w *window) shot(name string) {
 	img, err := png.Decode(bytes.NewReader(b))
 	must0(w.t, err)
 	var out bytes.Buffer
-	must0(w.t, (&png.Encoder{CompressionLevel: png.BestCompression}).Encode(&out, img))
+	must0(w.t, (&png.Encoder{CompressionLevel: png.BestCompression}).Encode(&out, fewer(img)))
 	must0(w.t, os.WriteFile(name, out.Bytes(), 0o644)) //nolint:gosec // a picture for everybody
+}
+
+// fewer returns img in its 256 commonest colours: a page has hardly more, but for
+// the edges of its letters.
+func fewer(img image.Image) image.Image {
+	count, area := map[color.Color]int{}, img.Bounds()
+	for y := area.Min.Y; y < area.Max.Y; y++ {
+		for x := area.Min.X; x < area.Max.X; x++ {
+			count[img.At(x, y)]++
+		}
+	}
+	colours := slices.SortedFunc(maps.Keys(count), func(a, b color.Color) int { return count[b] - count[a] })
+	out := image.NewPaletted(area, colours[:min(len(colours), 256)])
+	draw.Draw(out, area, img, area.Min, draw.Src)
+	return out
 }
