@@ -50,7 +50,7 @@ func (f *Forge) do(ctx context.Context, method, path string, body, into any) (ne
 	}
 	defer resp.Body.Close()
 	if into == nil {
-		_, err = io.Copy(io.Discard, io.LimitReader(resp.Body, maxAnswer)) // so that the connection is kept
+		err = confirm(resp.Body, resp.Header)
 	} else {
 		err = decode(resp.Body, resp.Header, into)
 	}
@@ -60,19 +60,40 @@ func (f *Forge) do(ctx context.Context, method, path string, body, into any) (ne
 	return resp.NextPage, nil
 }
 
-// decode reads an answer that has to be JSON of into's type.
-func decode(body io.Reader, h http.Header, into any) error {
+// content reads an answer that has to be JSON or nothing.
+func content(body io.Reader, h http.Header) ([]byte, error) {
 	b, err := io.ReadAll(io.LimitReader(body, maxAnswer+1))
 	if err != nil {
-		return fmt.Errorf("it was cut off after %d bytes: %w", len(b), err)
+		return nil, fmt.Errorf("it was cut off after %d bytes: %w", len(b), err)
 	}
 	if len(b) > maxAnswer {
-		return fmt.Errorf("it is larger than %d MiB", maxAnswer>>20)
+		return nil, fmt.Errorf("it is larger than %d MiB", maxAnswer>>20)
 	}
-	if kind, _, _ := mime.ParseMediaType(h.Get("Content-Type")); kind != "" && !strings.HasSuffix(kind, "json") {
-		return fmt.Errorf("it is %s, not JSON; is the address that of the API?", kind)
+	b = bytes.TrimSpace(b)
+	kind, _, _ := mime.ParseMediaType(h.Get("Content-Type"))
+	if len(b) > 0 && kind != "" && !strings.HasSuffix(kind, "json") {
+		return nil, fmt.Errorf("it is %s, not JSON; is the address that of the API?", kind)
 	}
-	if len(bytes.TrimSpace(b)) == 0 {
+	return b, nil
+}
+
+// confirm reads an answer of which nothing is wanted. Whoever answers "200" with a
+// page, a proxy for one, has not done what was asked.
+func confirm(body io.Reader, h http.Header) error {
+	b, err := content(body, h)
+	if err == nil && len(b) > 0 && (b[0] != '{' && b[0] != '[' || !json.Valid(b)) {
+		return errors.New("it is neither a JSON object nor a list; is the address that of the API?")
+	}
+	return err
+}
+
+// decode reads an answer that has to be JSON of into's type.
+func decode(body io.Reader, h http.Header, into any) error {
+	b, err := content(body, h)
+	if err != nil {
+		return err
+	}
+	if len(b) == 0 {
 		return errors.New("it is empty, where JSON was expected")
 	}
 	var wrong *json.UnmarshalTypeError

@@ -459,3 +459,32 @@ func TestTheTokenStaysAtHome(t *testing.T) {
 		t.Error("a redirect to another host took the token along")
 	}
 }
+
+// A page where the confirmation of a write was expected is no success: some proxy
+// has answered, and nothing was written.
+func TestUnconfirmedWrites(t *testing.T) {
+	t.Parallel()
+	for body, want := range map[string]string{
+		`<html>Sign in</html>`: "text/html, not JSON",
+		`"hello"`:              "neither a JSON object nor a list",
+		`{"id":`:               "neither a JSON object nor a list",
+		`{"id":1}`:             "",
+		``:                     "",
+	} {
+		f := wire(t, func(w http.ResponseWriter, r *http.Request) {
+			switch {
+			case r.Method == http.MethodGet:
+				reply(w, 200, `{"statuses":[]}`)
+			case strings.HasPrefix(body, "<"):
+				w.Header().Set("Content-Type", "text/html")
+				_, _ = io.WriteString(w, body)
+			default:
+				reply(w, 201, body)
+			}
+		})
+		err := f.SetCheck(t.Context(), prow.Repo{Owner: "o", Name: "r"}, "abc", prow.Check{Name: "unit", State: prow.CheckSuccess})
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v; want %q", body, err, want)
+		}
+	}
+}
