@@ -94,7 +94,9 @@ func TestKilledAgainAndAgainEachJobRunsOnce(t *testing.T) {
 		times[strings.TrimSpace(line)]++
 	}
 	for _, id := range ids {
-		if j := h.get(id); j.Status.State != prow.Success || times[id] != 1 || j.Status.PodRevivals != 0 {
+		// A kill between a run's folder and its first breath costs a revival, but
+		// not a second run of the test.
+		if j := h.get(id); j.Status.State != prow.Success || times[id] != 1 {
 			t.Errorf("%s ran %d times: %+v", id, times[id], j.Status)
 		}
 	}
