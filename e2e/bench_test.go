@@ -3,13 +3,7 @@
 package e2e
 
 import (
-	"bytes"
-	"context"
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -115,23 +109,6 @@ func median(t *testing.T, n int, do func()) time.Duration {
 
 func ratio(a, b time.Duration) string { return fmt.Sprintf("%.1f×", float64(a)/float64(b)) }
 
-// serveArgs are the flags of a server with an empty folder and a small
-// configuration; more are added.
-func serveArgs(t testing.TB, addr, data string, more ...string) []string {
-	dir := t.TempDir()
-	args := []string{
-		"serve", "--addr", addr, "--data", data, "--runner", "process", "--log-level", "error",
-		"--config-path", writeFile(t, filepath.Join(dir, "config.yaml"), "prowjob_namespace: prow\n"),
-		"--plugin-config", writeFile(t, filepath.Join(dir, "plugins.yaml"), "plugins:\n  o/r:\n    plugins: [hold, lgtm, size, trigger, wip]\n"),
-		"--github-token-path", writeFile(t, filepath.Join(dir, "token"), "t"),
-		"--hmac-secret-file", writeFile(t, filepath.Join(dir, "hmac"), hmacSecret),
-	}
-	if !slices.Contains(more, "--github-endpoint") {
-		more = append(more, "--github-endpoint", "http://127.0.0.1:1")
-	}
-	return append(args, more...)
-}
-
 func binarySize(t *testing.T) figure {
 	i, err := os.Stat(binary(t))
 	must0(t, err)
@@ -199,29 +176,6 @@ func webhooks(t *testing.T, y yardsticks) figure {
 		"p99 under 50 ms", ratio(p99, y.fsync) + " a sync (p99)"}
 }
 
-func post(ctx context.Context, c *http.Client, url, id, event string, body []byte) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
-	if err != nil {
-		return err
-	}
-	mac := hmac.New(sha256.New, []byte(hmacSecret))
-	mac.Write(body)
-	req.Header.Set("X-GitHub-Event", event)
-	req.Header.Set("X-GitHub-Delivery", id)
-	req.Header.Set("X-Hub-Signature-256", "sha256="+hex.EncodeToString(mac.Sum(nil)))
-	req.Header.Set("Content-Type", "application/json")
-	res, err := c.Do(req)
-	if err != nil {
-		return err
-	}
-	defer res.Body.Close()
-	text, _ := io.ReadAll(res.Body)
-	if res.StatusCode != http.StatusOK {
-		return fmt.Errorf("delivery %s: %s: %s", id, res.Status, text)
-	}
-	return nil
-}
-
 // smallJobs lets a server find 1,000 jobs that clone, run `true` and upload.
 func smallJobs(t *testing.T, y yardsticks) figure {
 	data, addr := t.TempDir(), freeAddr(t)
@@ -255,6 +209,7 @@ func jobList(t *testing.T) figure {
 			j.Status.State = prow.Failure
 		}
 		j.Spec.Job = fmt.Sprint("job-", i%400)
+		j.Spec.Refs.Pulls[0].Author = fmt.Sprint("author-", i%200)
 		j.Status.PrevReportStates = map[string]prow.State{"github-reporter": j.Status.State, "gcsreporter": j.Status.State}
 	})
 	p := spawn(t, "http://"+addr, serveArgs(t, addr, data)...)
@@ -262,10 +217,10 @@ func jobList(t *testing.T) figure {
 	p.ready(t)
 	var size int
 	var took []time.Duration
-	for _, q := range []string{"/jobs", "/jobs?state=failure", "/jobs?job=job-7", "/jobs?repo=o/r&author=alice"} {
+	for _, q := range []string{"/jobs", "/jobs?state=failure", "/jobs?job=job-7", "/jobs?repo=o/r&author=author-7"} {
 		took = append(took, median(t, 11, func() { size = max(size, len(get(t, p.url+q))) }))
 	}
-	return figure{"the job list with 100,000 jobs, slowest of four filters", fmt.Sprintf("%s, %d KB", slices.Max(took).Round(100*time.Microsecond), size/1000), "under 50 ms and 100 KB", ""}
+	return figure{"the job list with 100,000 jobs of 200 authors, slowest of four filters", fmt.Sprintf("%s, %d KB", slices.Max(took).Round(100*time.Microsecond), size/1000), "under 50 ms and 100 KB", ""}
 }
 
 // fill puts n jobs into the store of a server that does not run.
@@ -290,17 +245,4 @@ func fill(t *testing.T, data string, n int, change func(i int, j *prow.Job)) {
 		})
 	}
 	wg.Wait()
-}
-
-func get(t testing.TB, url string) string {
-	t.Helper()
-	res, err := http.Get(url)
-	must0(t, err)
-	defer res.Body.Close()
-	b, err := io.ReadAll(res.Body)
-	must0(t, err)
-	if res.StatusCode != http.StatusOK {
-		t.Fatalf("GET %s: %s\n%s", url, res.Status, b)
-	}
-	return string(b)
 }

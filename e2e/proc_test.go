@@ -5,12 +5,17 @@ package e2e
 import (
 	"bytes"
 	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -82,6 +87,23 @@ func spawn(t testing.TB, url string, args ...string) *proc {
 	}
 	go func() { _ = p.cmd.Wait(); close(p.done) }()
 	return p
+}
+
+// serveArgs are the flags of a server with an empty folder and a small
+// configuration; more are added.
+func serveArgs(t testing.TB, addr, data string, more ...string) []string {
+	dir := t.TempDir()
+	args := []string{
+		"serve", "--addr", addr, "--data", data, "--runner", "process", "--log-level", "error",
+		"--config-path", writeFile(t, filepath.Join(dir, "config.yaml"), "prowjob_namespace: prow\n"),
+		"--plugin-config", writeFile(t, filepath.Join(dir, "plugins.yaml"), "plugins:\n  o/r:\n    plugins: [hold, lgtm, size, trigger, wip]\n"),
+		"--github-token-path", writeFile(t, filepath.Join(dir, "token"), "t"),
+		"--hmac-secret-file", writeFile(t, filepath.Join(dir, "hmac"), hmacSecret),
+	}
+	if !slices.Contains(more, "--github-endpoint") {
+		more = append(more, "--github-endpoint", "http://127.0.0.1:1")
+	}
+	return append(args, more...)
 }
 
 // ready waits until the process says that it is, and returns how long that took.
@@ -169,6 +191,49 @@ func run(ctx context.Context, dir, name string, args ...string) (string, error) 
 	cmd.Dir = dir
 	out, err := cmd.CombinedOutput()
 	return string(out), err
+}
+
+// get returns what is at an address, which has to answer with 200.
+func get(t testing.TB, url string) string {
+	t.Helper()
+	res, err := http.Get(url)
+	must0(t, err)
+	defer res.Body.Close()
+	b, err := io.ReadAll(res.Body)
+	must0(t, err)
+	if res.StatusCode != http.StatusOK {
+		t.Fatalf("GET %s: %s\n%s", url, res.Status, b)
+	}
+	return string(b)
+}
+
+// sign is the signature that GitHub would give a webhook.
+func sign(body []byte) string {
+	mac := hmac.New(sha256.New, []byte(hmacSecret))
+	mac.Write(body)
+	return "sha256=" + hex.EncodeToString(mac.Sum(nil))
+}
+
+// post delivers a webhook that is as it should be.
+func post(ctx context.Context, c *http.Client, url, id, event string, body []byte) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	req.Header.Set("X-GitHub-Event", event)
+	req.Header.Set("X-GitHub-Delivery", id)
+	req.Header.Set("X-Hub-Signature-256", sign(body))
+	req.Header.Set("Content-Type", "application/json")
+	res, err := c.Do(req)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	text, _ := io.ReadAll(res.Body)
+	if res.StatusCode != http.StatusOK {
+		return fmt.Errorf("delivery %s: %s: %s", id, res.Status, text)
+	}
+	return nil
 }
 
 const hmacSecret = "a secret of the tests"
