@@ -162,6 +162,15 @@ func plain(s string) string {
 	}, s)
 }
 
+// plainLines is plain for a text of several lines.
+func plainLines(s string) string {
+	lines := strings.Split(s, "\n")
+	for i := range lines {
+		lines[i] = plain(lines[i])
+	}
+	return strings.Join(lines, "\n")
+}
+
 func logsCommand() *cobra.Command {
 	var (
 		a         asker

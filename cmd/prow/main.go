@@ -32,7 +32,7 @@ func main() {
 		if errors.As(err, &code) {
 			os.Exit(int(code))
 		}
-		fmt.Fprintln(os.Stderr, "prow: "+err.Error())
+		fmt.Fprintln(os.Stderr, "prow: "+plainLines(err.Error()))
 		os.Exit(1)
 	}
 }
