@@ -83,7 +83,7 @@ func notice(r *http.Request) string {
 	case "rerun":
 		return "Started again. This is the new run."
 	case "abort":
-		return "Asked to stop. The run gets its grace period to end."
+		return "Aborted. What still runs has its grace period to end."
 	case "replay":
 		return "It waits to be handled again, by all plugins."
 	}

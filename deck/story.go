@@ -2,7 +2,6 @@ package deck
 
 import (
 	"context"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -10,14 +9,33 @@ import (
 	prow "github.com/prow-ci/prow"
 )
 
-// told returns the story as people want to hear it: without the events that Prow
-// itself, whose login is self, has caused and tells of anyway, and without the
-// start of a run, which its cause tells of.
+// told returns the story, newest first, as people want to hear it: without the
+// events that Prow itself, whose login is self, has caused and tells of anyway,
+// without the start of a run, which its cause tells of, and with what was done to
+// several jobs at once in one line.
 func told(notes []prow.Note, self string) []prow.Note {
-	return slices.DeleteFunc(slices.Clone(notes), func(n prow.Note) bool {
+	var out []prow.Note
+	for _, n := range notes {
 		echo := self != "" && n.Kind == "event" && strings.TrimSuffix(n.By, "[bot]") == self
-		return echo || n.Who == "plank" && strings.HasPrefix(n.Text, "Started ")
-	})
+		if echo || n.Who == "plank" && strings.HasPrefix(n.Text, "Started ") {
+			continue
+		}
+		if len(out) > 0 && sameAct(out[len(out)-1], n) {
+			_, later, _ := strings.Cut(out[len(out)-1].Text, " ")
+			n.Text += ", " + later
+			out[len(out)-1] = n
+			continue
+		}
+		out = append(out, n)
+	}
+	return out
+}
+
+// sameAct tells whether two notes say of two jobs that the same was done to them.
+func sameAct(a, b prow.Note) bool {
+	verb, _, _ := strings.Cut(a.Text, " ")
+	return (verb == "started" || verb == "ended") && strings.HasPrefix(b.Text, verb+" ") && a.Who == "trigger" && b.Who == "trigger" &&
+		a.Job == "" && b.Job == "" && a.Delivery != "" && a.Delivery == b.Delivery && a.Where == b.Where
 }
 
 // selfAgain is when a forge that did not say who we are is asked again.

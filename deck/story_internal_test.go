@@ -19,11 +19,12 @@ func TestTheStoryHasNoEchoes(t *testing.T) {
 		{Who: "hook", Kind: "event", By: "bob", Text: "bob commented: /lgtm"},
 		{Who: "plank", Kind: "job", Text: "unit failed: The test exited with status 1."},
 		{Who: "plank", Kind: "job", Text: "Started unit as build 17."},
-		{Who: "trigger", Kind: "decision", By: "alice", Text: "started unit"},
+		{Who: "trigger", Kind: "decision", By: "alice", Text: "started docs", Delivery: "d"},
+		{Who: "trigger", Kind: "decision", By: "alice", Text: "started unit", Delivery: "d"},
 	}
 	for self, want := range map[string][]string{
-		"prow-bot": {"added label lgtm", "bob commented: /lgtm", "unit failed: The test exited with status 1.", "started unit"},
-		"":         {"prow-bot added label lgtm", "added label lgtm", "bob commented: /lgtm", "unit failed: The test exited with status 1.", "started unit"},
+		"prow-bot": {"added label lgtm", "bob commented: /lgtm", "unit failed: The test exited with status 1.", "started unit, docs"},
+		"":         {"prow-bot added label lgtm", "added label lgtm", "bob commented: /lgtm", "unit failed: The test exited with status 1.", "started unit, docs"},
 	} {
 		var got []string
 		for _, n := range told(notes, self) {
@@ -33,7 +34,7 @@ func TestTheStoryHasNoEchoes(t *testing.T) {
 			t.Errorf("as %q: %q", self, got)
 		}
 	}
-	if len(notes) != 6 || notes[0].By != "prow-bot" {
+	if len(notes) != 7 || notes[5].Text != "started docs" {
 		t.Error("the notes themselves were changed")
 	}
 }

@@ -116,6 +116,9 @@ func (s *trialTown) say(login, text string) {
 
 // A person pushes a branch, opens a pull request in the browser, and sees it through
 // to the merge: on the forge's pages, and on Prow's, which change by themselves.
+//
+// PICTURE=../docs/pull-request.png makes the picture of the README, and
+// PICTURES=DIR one of every page that is passed.
 func TestAPersonInABrowser(t *testing.T) {
 	s := newTrialTown(t)
 	s.push("one-by-one")

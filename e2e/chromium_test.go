@@ -187,8 +187,8 @@ func (w *window) shot(name string) {
 	must0(w.t, os.WriteFile(name, out.Bytes(), 0o644)) //nolint:gosec // a picture for everybody
 }
 
-// fewer returns img in its 256 commonest colours: a page has hardly more, but for
-// the edges of its letters.
+// fewer returns img in 256 colours, its commonest that differ: a page has hardly
+// more, but for the edges of its letters.
 func fewer(img image.Image) image.Image {
 	count, area := map[color.Color]int{}, img.Bounds()
 	for y := area.Min.Y; y < area.Max.Y; y++ {
@@ -196,8 +196,20 @@ func fewer(img image.Image) image.Image {
 			count[img.At(x, y)]++
 		}
 	}
-	colours := slices.SortedFunc(maps.Keys(count), func(a, b color.Color) int { return count[b] - count[a] })
-	out := image.NewPaletted(area, colours[:min(len(colours), 256)])
+	var chosen color.Palette
+	for _, c := range slices.SortedFunc(maps.Keys(count), func(a, b color.Color) int { return count[b] - count[a] }) {
+		if len(chosen) == 0 || len(chosen) < 256 && !near(chosen[chosen.Index(c)], c) {
+			chosen = append(chosen, c)
+		}
+	}
+	out := image.NewPaletted(area, chosen)
 	draw.Draw(out, area, img, area.Min, draw.Src)
 	return out
+}
+
+func near(a, b color.Color) bool {
+	r, g, bl, _ := a.RGBA()
+	r2, g2, b2, _ := b.RGBA()
+	apart := func(x, y uint32) int { return max(int(x>>8)-int(y>>8), int(y>>8)-int(x>>8)) }
+	return apart(r, r2)+apart(g, g2)+apart(bl, b2) < 6
 }

@@ -54,7 +54,10 @@ async function look() {
       const stale = $('#stale'), now = page.querySelector('#stale');
       if (stale && !now) stale.remove();
       if (now && !stale) $('#notes').prepend(now);
-      if (document.title !== page.title) document.title = page.title;
+      if (document.title !== page.title) {
+        document.title = page.title;
+        $('#notice')?.remove(); // it told of a state that has passed
+      }
       tick();
     }
     connected(true);
