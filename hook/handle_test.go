@@ -160,7 +160,8 @@ func TestAFloodOfCommands(t *testing.T) {
 		t.Errorf("%s %s, %d lines", d.State, d.Error, lines.Load())
 	}
 	notes, err := h.Journal.Notes(t.Context(), d.Where, 10)
-	if err != nil || len(notes) != 2 || notes[1].Text != "9800 more commands of this text were not read: at most 200 are" {
+	if err != nil || len(notes) != 3 || notes[1].Text != "9800 more commands of this text were not read: at most 200 are" ||
+		notes[2].Text != "the end of this text was not read: it is longer than anybody can write" {
 		t.Errorf("notes %+v, %v", notes, err)
 	}
 }

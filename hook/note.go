@@ -22,6 +22,10 @@ func (w *Worker) noteEvents(ctx context.Context, d *prow.Delivery, events []prow
 			n.Kind, n.Text = "error", fmt.Sprintf("%d more commands of this text were not read: at most %d are", said[i].Unread, plugin.MaxLines)
 			w.note(ctx, n)
 		}
+		if said[i].Cut {
+			n.Kind, n.Text = "error", "the end of this text was not read: it is longer than anybody can write"
+			w.note(ctx, n)
+		}
 	}
 }
 
