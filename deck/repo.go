@@ -54,8 +54,8 @@ func (s stats) Rate() float64 {
 	return float64(s.Passed) / float64(s.Passed+s.Failed)
 }
 
-// Decided reports whether any run said yes or no.
-func (s stats) Decided() bool { return s.Passed+s.Failed > 0 }
+// Decided returns how many runs said yes or no.
+func (s stats) Decided() int { return s.Passed + s.Failed }
 
 func statsOf(rows []row) stats {
 	var s stats
