@@ -15,11 +15,13 @@ type checkpointer struct {
 	wake    chan struct{}
 	end     context.CancelFunc
 	done    chan struct{}
+	rest    atomic.Bool // nearly all is moved; the log begins anew once the rest is, too
 	tooLong atomic.Bool // the log grows faster than it is moved
 }
 
 const (
 	checkpointPause = 500 * time.Millisecond
+	shortLog        = 1 << 12 // pages: 16 MB
 	longLog         = 1 << 16 // pages: 256 MB
 )
 
@@ -63,8 +65,11 @@ func (c *checkpointer) run(ctx context.Context) {
 		}
 		var busy, log, moved int
 		err := c.conn.QueryRowContext(ctx, "PRAGMA wal_checkpoint(passive)").Scan(&busy, &log, &moved)
-		if err == nil && log > longLog || errors.Is(err, sql.ErrNoRows) {
+		switch {
+		case err == nil && log > longLog, errors.Is(err, sql.ErrNoRows):
 			c.tooLong.Store(true)
+		case err == nil && log > shortLog:
+			c.rest.Store(true)
 		}
 	}
 }

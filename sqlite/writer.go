@@ -101,9 +101,12 @@ func (w *writer) run() {
 	for first := range w.ops {
 		w.batch(w.gather(first))
 		w.log.written()
+		// Nobody writes meanwhile, so this time the log is emptied. Where most of
+		// it was moved already that is short; if it fails, the next one does it.
 		if w.log.tooLong.CompareAndSwap(true, false) {
-			// Nobody writes meanwhile, so this time it empties the log.
-			_, _ = w.conn.ExecContext(context.Background(), "PRAGMA wal_checkpoint(truncate)") // else the next one does
+			_, _ = w.conn.ExecContext(context.Background(), "PRAGMA wal_checkpoint(truncate)")
+		} else if w.log.rest.CompareAndSwap(true, false) {
+			_, _ = w.conn.ExecContext(context.Background(), "PRAGMA wal_checkpoint(passive)")
 		}
 	}
 	for _, s := range w.stmt {
