@@ -73,7 +73,16 @@ func (s *Server) render(r *http.Request, name string, v view) ([]byte, error) {
 	if err := s.pages[name].ExecuteTemplate(&b, "layout.html", f); err != nil {
 		return nil, fmt.Errorf("page %s: %w", name, err)
 	}
-	return b.Bytes(), nil
+	return bytes.Map(printable, b.Bytes()), nil
+}
+
+// printable drops control characters: a browser shows none, but a page may be
+// read in a terminal.
+func printable(c rune) rune {
+	if c < ' ' && c != '\n' && c != '\t' || c >= 0x7f && c < 0xa0 {
+		return -1
+	}
+	return c
 }
 
 // notice is a line shown once after a form was sent. The set is closed, because
