@@ -22,7 +22,7 @@ test: ## all tests that need only Go and git, with the race detector
 check: lint acceptance chaos bench ## everything CI does after `make test`
 
 lint: ## formatting and static analysis
-	@test -z "$$(gofmt -l . | tee /dev/stderr)" || { echo 'run: gofmt -w .'; exit 1; }
+	@bad=$$(gofmt -l .); [ -z "$$bad" ] || { echo "$$bad"; echo 'run: gofmt -w .'; exit 1; }
 	$(GO) mod verify
 	cd tools && $(GO) tool staticcheck -version >/dev/null
 	$(GO) tool -modfile=tools/go.mod staticcheck ./...
