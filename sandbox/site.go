@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	prow "github.com/prow-ci/prow"
 )
 
 //go:embed html
@@ -37,7 +39,7 @@ func (f *Forge) sites() http.Handler {
 	s := &sites{Forge: f, pages: map[string]*template.Template{}, mux: &mux{}}
 	layout := template.Must(template.New("layout.html").Funcs(template.FuncMap{
 		"when": func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05") + " UTC" }, "short": short, "lower": lower, "first": firstLine,
-		"lines": diffLines, "path": escapePath, "ms": func(seconds float64) float64 { return seconds * 1000 },
+		"lines": diffLines, "path": escapePath, "markdown": markdown(), "plain": func(text string) string { return prow.Check{Text: text}.Plain() }, "ms": func(seconds float64) float64 { return seconds * 1000 },
 	}).ParseFS(files, "html/layout.html", "html/parts.html"))
 	for _, name := range []string{"home", "repo", "tree", "file", "list", "pull", "commits", "diff", "open", "issue", "newissue", "deliveries", "delivery", "error"} {
 		t := template.Must(layout.Clone())
