@@ -116,7 +116,7 @@ func judgeRun(run prow.Run, j *prow.Job, s *config.Sinker, now time.Time) verdic
 	case slices.Contains(s.ExcludeClusters, j.Spec.Cluster):
 		return verdict{}
 	case !j.Complete() && run.Phase == prow.Ended:
-		return verdict{again: time.Minute} // its end is being noted
+		return verdict{again: time.Second} // its end is being noted
 	case !j.Complete():
 		return verdict{}
 	}

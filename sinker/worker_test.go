@@ -55,7 +55,7 @@ func TestJudgeRun(t *testing.T) {
 		want verdict
 	}{
 		{"old, but still running", run(300*day, prow.Running), ran("a", 300*day, prow.Pending), s, verdict{}},
-		{"ended, which is being noted", run(300*day, prow.Ended), ran("a", 300*day, prow.Pending), s, verdict{again: time.Minute}},
+		{"ended, which is being noted", run(300*day, prow.Ended), ran("a", 300*day, prow.Pending), s, verdict{again: time.Second}},
 		{"aged", run(13*time.Hour, prow.Ended), ran("a", 13*time.Hour, prow.Success), s, verdict{remove: "aged"}},
 		{"over for long", run(4*time.Hour, prow.Ended), ran("a", 4*time.Hour, prow.Success), s, verdict{remove: "ttled"}},
 		{"over, not for long", run(2*time.Hour, prow.Ended), ran("a", 2*time.Hour, prow.Success), s, verdict{again: time.Hour}},
