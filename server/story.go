@@ -105,7 +105,13 @@ func (s *story) push(ctx context.Context) error {
 }
 
 func (s *story) triggered(ctx context.Context) error {
-	jobs, err := s.await(ctx, "jobs are started", func(all []*prow.Job) bool { return len(all) > 0 && !slices.ContainsFunc(all, waiting) })
+	want := 2 // unit and integration of the made repository; of another one nobody knows
+	if s.trial.own {
+		want = 1
+	}
+	jobs, err := s.await(ctx, "jobs are started", func(all []*prow.Job) bool {
+		return len(names(all)) >= want && !slices.ContainsFunc(all, waiting)
+	})
 	if err != nil {
 		return err
 	}
