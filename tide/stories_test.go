@@ -134,6 +134,12 @@ func TestAFailingBatchKeepsNobodyWaiting(t *testing.T) {
 	t.Parallel()
 	w := openWith(t, lgtmQuery, unitJob+strings.ReplaceAll(strings.TrimPrefix(unitJob, "\npresubmits:\n  o/r:\n"), "unit", "e2e"))
 	ids := w.pulls("a", "b")
+	w.Eventually("both jobs of both have ended", func() bool {
+		no := false
+		jobs, err := w.db.Jobs.List(t.Context(), prow.JobFilter{Complete: &no})
+		must(t, err)
+		return len(jobs) == 0
+	})
 	w.be(never)
 	w.Commit(w.repo, "main", world.Bot, map[string]string{"README.md": "newer\n"})
 	for _, id := range ids {
