@@ -22,6 +22,9 @@ var floors = map[string]string{
 	// Rules and tools: values in, values out, or the one git everyone has.
 	"config": ".", "owners": ".", "trigger": ". config", "podspec": ". config",
 	"git": ".", "loop": ".", "inrepo": ". config git",
+	// What the commands say of a configuration, without running it.
+	"lint": ". config owners trigger", "plan": ". config trigger git inrepo", "compare": ". config trigger",
+	"schema": ". config", "mkpj": ". config trigger podspec",
 
 	// The contract between hook and the plugins, and the one between tests and
 	// whatever implements a port.
@@ -47,7 +50,7 @@ var floors = map[string]string{
 
 	// The house and its doors.
 	"server":   "*",
-	"cmd/prow": ". config client server", "cmd/podutil": ". blob podutil",
+	"cmd/prow": ". config client server lint plan compare schema mkpj podspec", "cmd/podutil": ". blob podutil",
 	"e2e": "*",
 }
 

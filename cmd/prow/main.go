@@ -69,6 +69,7 @@ Ask a running Prow:
 	cmd.AddGroup(
 		&cobra.Group{ID: "run", Title: "Run Prow:"},
 		&cobra.Group{ID: "ask", Title: "Ask a running Prow:"},
+		&cobra.Group{ID: "config", Title: "Work on configuration:"},
 	)
 	for _, c := range []*cobra.Command{tryCommand(), serveCommand(), runCommand()} {
 		c.GroupID = "run"
@@ -78,8 +79,18 @@ Ask a running Prow:
 		c.GroupID = "ask"
 		cmd.AddCommand(c)
 	}
+	for _, c := range configCommands() {
+		c.GroupID = "config"
+		cmd.AddCommand(c)
+	}
 	cmd.AddCommand(versionCommand(), folderCommand())
 	return cmd
+}
+
+// configCommands need no running Prow: they read configuration and say what it
+// means.
+func configCommands() []*cobra.Command {
+	return []*cobra.Command{}
 }
 
 func versionCommand() *cobra.Command {

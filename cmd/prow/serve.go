@@ -80,11 +80,7 @@ Configuration files are read again when they change.`,
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&paths.Config, "config-path", "/etc/config/config.yaml", "main configuration file")
-	f.StringVar(&paths.JobConfig, "job-config-path", "", "file or folder of job configuration")
-	f.StringVar(&paths.PluginConfig, "plugin-config", "/etc/plugins/plugins.yaml", "plugin configuration file")
-	f.StringSliceVar(&paths.Supplemental, "supplemental-prow-config-dir", nil, "folder searched for further main configuration")
-	f.StringSliceVar(&paths.SupplementalPlugins, "supplemental-plugin-config-dir", nil, "folder searched for further plugin configuration")
+	configFlags(f, &paths, "/etc/config/config.yaml", "/etc/plugins/plugins.yaml")
 	f.StringVar(&tokenPath, "github-token-path", "/etc/github/token", "file that holds the GitHub token; read again when it changes")
 	f.StringVar(&hmacPath, "hmac-secret-file", "/etc/webhook/hmac", "file that holds the webhook secrets; read again when it changes")
 	f.StringVar(&o.ForgeAPI, "github-endpoint", "", "GitHub's REST API, if it is not api.github.com")
