@@ -80,7 +80,7 @@ func checkMarks(at spot, j *JobBase) {
 func (f *finisher) checkAgent(at spot, j *JobBase) {
 	tekton := j.PipelineRunSpec != nil || j.TektonPipelineRunSpec != nil && j.TektonPipelineRunSpec.V1Beta1 != nil
 	if !slices.Contains(agents(), j.Agent) {
-		at.at("agent").warn(fmt.Sprintf("%q is none of Prow's agents, so nothing of the job is checked", j.Agent),
+		at.at("agent").warn(KindUnknownAgent, fmt.Sprintf("%q is none of Prow's agents, so nothing of the job is checked", j.Agent),
 			"Prow's agents are "+strings.Join(agents(), ", ")+didYouMean(j.Agent, agents()))
 		return
 	}

@@ -76,7 +76,7 @@ func checkEnv(at spot, env []corev1.EnvVar, t prow.Type, decorated bool) {
 		case reservedEnv(e.Name, t):
 			at.at(i, "name").wrong(fmt.Sprintf("variable %q is set by Prow itself in a %s", e.Name, t))
 		case decorated && (e.Name == "ARTIFACTS" || e.Name == "GOPATH"):
-			at.at(i, "name").warn(fmt.Sprintf("variable %q is set by Prow itself in a decorated job, so this value is not used", e.Name), "remove it")
+			at.at(i, "name").warn(KindNoEffect, fmt.Sprintf("variable %q is set by Prow itself in a decorated job, so this value is not used", e.Name), "remove it")
 		}
 	}
 }

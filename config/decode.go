@@ -27,12 +27,12 @@ func newCodec() codec { return codec{&sync.Map{}} }
 
 // decode decodes the first document of data into v, a pointer. What is wrong is
 // left out of v and reported: wrong types as problems, unknown and doubled keys
-// as warnings, as they do no harm.
-func (c codec) decode(file string, data []byte, v any) Problems {
-	d := c.decoder(file, data)
+// as warnings, as they do no harm; unknown is the kind of the former.
+func (c codec) decode(file string, data []byte, v any, unknown string) Problems {
+	d := c.decoder(file, data, unknown)
 	if i := invalidUTF8(data); i >= 0 {
 		line := 1 + bytes.Count(data[:i], []byte("\n"))
-		return Problems{{Position: Position{File: file, Line: line}, Text: "is not text in UTF-8", Hint: "is it a binary file?"}}
+		return Problems{{Kind: KindSyntax, Position: Position{File: file, Line: line}, Text: "is not text in UTF-8", Hint: "is it a binary file?"}}
 	}
 	root, more, err := parseNodes(data)
 	if err != nil {
@@ -45,16 +45,16 @@ func (c codec) decode(file string, data []byte, v any) Problems {
 	}
 	d.value(root, reflect.ValueOf(v).Elem(), true, &frame{})
 	if more != nil {
-		d.note(more, nil, "is a second document, which is not read", "put it into a file of its own", true)
+		d.note(more, nil, KindNoEffect, "is a second document, which is not read", "put it into a file of its own")
 	}
 	if d.left <= 0 {
-		return Problems{{Position: Position{File: file}, Text: "aliases in it make too much out of little", Hint: "write it out, or use fewer aliases"}}
+		return Problems{{Kind: KindSyntax, Position: Position{File: file}, Text: "aliases in it make too much out of little", Hint: "write it out, or use fewer aliases"}}
 	}
 	return d.problems
 }
 
-func (c codec) decoder(file string, data []byte) *decoder {
-	return &decoder{codec: c, file: file, data: data, left: someNodes + 2*len(data), open: map[*yaml.Node]bool{}}
+func (c codec) decoder(file string, data []byte, unknown string) *decoder {
+	return &decoder{codec: c, file: file, data: data, unknownKind: unknown, left: someNodes + 2*len(data), open: map[*yaml.Node]bool{}}
 }
 
 // lenient reads what only the older parser of the original takes, such as a lone
@@ -128,13 +128,14 @@ func content(n *yaml.Node) *yaml.Node {
 // decoder is one decoding.
 type decoder struct {
 	codec
-	file     string
-	data     []byte
-	problems Problems
-	lost     bool                // positions of nodes are not those of the file
-	left     int                 // nodes that may still be decoded
-	depth    int                 // of nesting
-	open     map[*yaml.Node]bool // anchors that are being decoded
+	file        string
+	data        []byte
+	problems    Problems
+	unknownKind string              // of keys that mean nothing here
+	lost        bool                // positions of nodes are not those of the file
+	left        int                 // nodes that may still be decoded
+	depth       int                 // of nesting
+	open        map[*yaml.Node]bool // anchors that are being decoded
 }
 
 // frame is a step on the way to a value.
@@ -155,8 +156,8 @@ func (f *frame) trail() trail {
 }
 
 // note reports something about n.
-func (d *decoder) note(n *yaml.Node, at *frame, text, hint string, warning bool) {
-	p := Problem{Position: d.at(n), Path: at.trail().String(), Text: text, Hint: hint, Warning: warning}
+func (d *decoder) note(n *yaml.Node, at *frame, kind, text, hint string) {
+	p := Problem{Kind: kind, Position: d.at(n), Path: at.trail().String(), Text: text, Hint: hint, Warning: warns(kind)}
 	p.Snippet = lineOf(d.data, p.Line)
 	d.problems = append(d.problems, p)
 }
@@ -171,7 +172,7 @@ func (d *decoder) at(n *yaml.Node) Position {
 
 // syntax makes a problem of an error of the parser.
 func (d *decoder) syntax(err error) Problem {
-	p := Problem{Position: Position{File: d.file}, Text: "is not YAML: " + strings.TrimPrefix(err.Error(), "yaml: ")}
+	p := Problem{Kind: KindSyntax, Position: Position{File: d.file}, Text: "is not YAML: " + strings.TrimPrefix(err.Error(), "yaml: ")}
 	var le *yaml.LoadError
 	if errors.As(err, &le) {
 		p.Line, p.Column = le.Mark.Line, le.Mark.Column
@@ -212,7 +213,7 @@ func (d *decoder) value(n *yaml.Node, v reflect.Value, coerce bool, at *frame) {
 	}
 	if d.depth++; d.depth > maxNesting {
 		if d.depth == maxNesting+1 {
-			d.note(n, nil, fmt.Sprintf("is nested more than %d levels deep", maxNesting), "", false)
+			d.note(n, nil, KindSyntax, fmt.Sprintf("is nested more than %d levels deep", maxNesting), "")
 		}
 		d.depth--
 		return
@@ -243,14 +244,14 @@ func (d *decoder) value(n *yaml.Node, v reflect.Value, coerce bool, at *frame) {
 	case n.Kind == yaml.MappingNode && p.how == asStruct:
 		d.intoStruct(n, v, p, coerce, at)
 	default:
-		d.note(n, at, "is "+what(n)+"; want "+p.wants(), "", false)
+		d.note(n, at, KindType, "is "+what(n)+"; want "+p.wants(), "")
 	}
 }
 
 // alias decodes what an alias stands for, unless it is inside itself.
 func (d *decoder) alias(n *yaml.Node, at *frame, with func(*yaml.Node)) {
 	if n.Alias == nil || d.open[n.Alias] {
-		d.note(n, at, fmt.Sprintf("alias %q contains itself", n.Value), "", false)
+		d.note(n, at, KindSyntax, fmt.Sprintf("alias %q contains itself", n.Value), "")
 		return
 	}
 	d.open[n.Alias] = true
@@ -281,7 +282,7 @@ func (d *decoder) intoMap(n *yaml.Node, v reflect.Value, coerce bool, at *frame,
 		k := reflect.ValueOf(key).Convert(t.Key())
 		here := &frame{at, key, -1}
 		if !merged && len(n.Content) > 2 && v.MapIndex(k).IsValid() && hasEarlier(n, i) {
-			d.note(kn, here, "is there twice; this one counts", "remove one of the two", true)
+			d.note(kn, here, KindDuplicate, "is there twice; this one counts", "remove one of the two")
 		}
 		e := reflect.New(t.Elem()).Elem()
 		d.value(vn, e, coerce, here)
@@ -327,12 +328,12 @@ func (d *decoder) fields(n *yaml.Node, v reflect.Value, p *plan, coerce bool, at
 			continue
 		}
 		if !exact {
-			d.note(kn, here, "is read as "+f.name, "write "+f.name, true)
+			d.note(kn, here, KindCase, "is read as "+f.name, "write "+f.name)
 		}
 		fv := f.of(v)
 		if seen[f.nth] {
 			if !merged && hasEarlier(n, i) {
-				d.note(kn, here, "is there twice; this one counts", "remove one of the two", true)
+				d.note(kn, here, KindDuplicate, "is there twice; this one counts", "remove one of the two")
 			}
 			fv.SetZero()
 		}
@@ -362,7 +363,7 @@ func (d *decoder) unknown(kn, vn *yaml.Node, v reflect.Value, p *plan, key strin
 	if key == "prow_ignored" {
 		return // a home for what Prow shall not look at
 	}
-	d.note(kn, here, "is not a key that means anything here", strings.TrimPrefix(didYouMean(key, p.names), "; "), true)
+	d.note(kn, here, d.unknownKind, "is not a key that means anything here", strings.TrimPrefix(didYouMean(key, p.names), "; "))
 }
 
 // merge decodes what << brings in: a mapping, or a list of them, the first of
@@ -381,7 +382,7 @@ func (d *decoder) merge(n *yaml.Node, at *frame, with func(*yaml.Node)) {
 			d.merge(n.Content[i], at, with)
 		}
 	default:
-		d.note(n, at, "<< wants a mapping, or a list of them", "", false)
+		d.note(n, at, KindType, "<< wants a mapping, or a list of them", "")
 	}
 }
 
@@ -397,6 +398,6 @@ func (d *decoder) key(n *yaml.Node, at *frame) (string, bool) {
 			return s.key(), true
 		}
 	}
-	d.note(n, at, "has a key that is "+what(n)+"; want text", "", false)
+	d.note(n, at, KindType, "has a key that is "+what(n)+"; want text", "")
 	return "", false
 }

@@ -29,7 +29,7 @@ type everything struct {
 
 func decodeBoth(t *testing.T, text []byte) (ours, theirs everything, found Problems, err error) {
 	err = yaml2.Unmarshal(text, &theirs)
-	found = newCodec().decode("f", text, &ours)
+	found = newCodec().decode("f", text, &ours, KindUnknown)
 	clean(&ours)
 	clean(&theirs)
 	return ours, theirs, found, err

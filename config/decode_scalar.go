@@ -231,7 +231,7 @@ func (d *decoder) scalar(n *yaml.Node, v reflect.Value, p *plan, coerce bool, at
 		} else if s.kind == text && v.Kind() == reflect.Bool && (n.Value == "true" || n.Value == "false") {
 			hint = "remove the quotes"
 		}
-		d.note(n, at, "is "+what(n)+"; want "+p.wants(), hint, false)
+		d.note(n, at, KindType, "is "+what(n)+"; want "+p.wants(), hint)
 	}
 }
 
@@ -280,7 +280,7 @@ func (d *decoder) viaJSON(n *yaml.Node, v reflect.Value, coerce bool, at *frame)
 		return
 	}
 	if err := json.Unmarshal(b.Bytes(), v.Addr().Interface()); err != nil {
-		d.note(n, at, what(n)+" will not do: "+strings.TrimPrefix(err.Error(), "json: "), "", false)
+		d.note(n, at, KindType, what(n)+" will not do: "+strings.TrimPrefix(err.Error(), "json: "), "")
 	}
 }
 
@@ -291,7 +291,7 @@ func (d *decoder) json(n *yaml.Node, b *bytes.Buffer, at *frame) {
 	}
 	if d.depth++; d.depth > maxNesting {
 		if d.depth == maxNesting+1 {
-			d.note(n, nil, "is nested too deeply", "", false)
+			d.note(n, nil, KindSyntax, "is nested too deeply", "")
 		}
 		d.depth--
 		return
@@ -352,7 +352,7 @@ func (d *decoder) mergedMembers(n *yaml.Node, b *bytes.Buffer, at *frame, writte
 			d.mergedMembers(e, b, at, written)
 		}
 	default:
-		d.note(n, at, "<< wants a mapping, or a list of them", "", false)
+		d.note(n, at, KindType, "<< wants a mapping, or a list of them", "")
 	}
 }
 
@@ -365,7 +365,7 @@ func (d *decoder) scalarJSON(n *yaml.Node, b *bytes.Buffer, at *frame) {
 	case floating:
 		j, err := json.Marshal(s.f)
 		if err != nil {
-			d.note(n, at, n.Value+" is not a number that can be used here", "", false)
+			d.note(n, at, KindType, n.Value+" is not a number that can be used here", "")
 			return
 		}
 		b.Write(j)

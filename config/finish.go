@@ -167,7 +167,7 @@ func (f *finisher) decorate(at spot, j *JobBase, repo string) {
 	case on:
 		j.DecorationConfig = mergeDecoration(f.decoration(repo, j.Cluster), j.DecorationConfig)
 	case j.Decorate != nil && j.DecorationConfig != nil:
-		at.at("decoration_config").warn("has no effect, because decorate is false", "remove one of the two")
+		at.at("decoration_config").warn(KindNoEffect, "has no effect, because decorate is false", "remove one of the two")
 		j.DecorationConfig = nil
 	}
 }

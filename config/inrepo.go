@@ -135,19 +135,19 @@ func (c *Config) inRepoSources(fsys fs.FS, rep *report) []*source {
 		names = w.files
 	}
 	if len(names) > maxInRepoFiles {
-		rep.add(Problem{Position: Position{File: InRepoDir}, Text: fmt.Sprintf("holds %d files; want at most %d", len(names), maxInRepoFiles)})
+		rep.add(Problem{Kind: KindInvalid, Position: Position{File: InRepoDir}, Text: fmt.Sprintf("holds %d files; want at most %d", len(names), maxInRepoFiles)})
 		return nil
 	}
 	total := 0
 	var out []*source
 	for _, name := range names {
-		s := &source{name: path.Clean(name), fsys: fsys, codec: c.codec, as: func() any { return new(inRepoFile) }}
+		s := &source{name: path.Clean(name), fsys: fsys, codec: c.codec, as: func() any { return new(inRepoFile) }, unknown: KindUnknownAll}
 		if _, err := fs.Stat(fsys, name); errors.Is(err, fs.ErrNotExist) && name == InRepoFile {
 			continue
 		}
 		s.parse(nil)
 		if total += len(s.data); total > maxFile {
-			rep.add(Problem{Position: Position{File: InRepoDir}, Text: fmt.Sprintf("holds more than %d MB", maxFile>>20)})
+			rep.add(Problem{Kind: KindInvalid, Position: Position{File: InRepoDir}, Text: fmt.Sprintf("holds more than %d MB", maxFile>>20)})
 			return nil
 		}
 		out = append(out, s)

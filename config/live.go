@@ -119,7 +119,7 @@ func (l *Live) take(cfg *Config, err error) {
 func (l *Live) spoil(err error) {
 	var p Problems
 	if !errors.As(err, &p) {
-		p = Problems{{Text: err.Error()}}
+		p = Problems{{Kind: KindInvalid, Text: err.Error()}}
 	}
 	s := &Stale{Since: time.Now(), Problems: p}
 	if old := l.stale.Load(); old != nil {

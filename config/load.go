@@ -88,7 +88,7 @@ func newLoader(p Paths) *loader {
 func (l *loader) load(ctx context.Context) (cfg *Config, err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			cfg, err = nil, Problems{{Text: fmt.Sprintf("loading failed in a way that should not be possible: %v", r), Hint: "please report it"}}
+			cfg, err = nil, Problems{{Kind: KindInvalid, Text: fmt.Sprintf("loading failed in a way that should not be possible: %v", r), Hint: "please report it"}}
 		}
 	}()
 	rep := &report{}
@@ -141,10 +141,10 @@ func (in *inputs) named(name string) *source {
 func (l *loader) gather(ctx context.Context, rep *report) (*inputs, error) {
 	in := &inputs{}
 	main := func(name string, as func() any) *source {
-		return &source{name: name, codec: l.codec, as: as, zipped: true}
+		return &source{name: name, codec: l.codec, as: as, zipped: true, unknown: KindUnknown}
 	}
 	plugins := func(name string) *source {
-		return &source{name: name, codec: l.codec, as: func() any { return new(pluginFile) }}
+		return &source{name: name, codec: l.codec, as: func() any { return new(pluginFile) }, unknown: KindUnknown}
 	}
 	if l.paths.Config != "" {
 		in.main = main(l.paths.Config, func() any { return new(mainFile) })
@@ -153,7 +153,7 @@ func (l *loader) gather(ctx context.Context, rep *report) (*inputs, error) {
 		in.plugins = plugins(l.paths.PluginConfig)
 	}
 	for _, name := range l.jobFiles(rep) {
-		in.jobs = append(in.jobs, &source{name: name, codec: l.codec, as: func() any { return new(JobConfig) }, zipped: true})
+		in.jobs = append(in.jobs, &source{name: name, codec: l.codec, as: func() any { return new(JobConfig) }, zipped: true, unknown: KindUnknownAll})
 	}
 	for _, name := range shards(l.paths.Supplemental, l.paths.SupplementalSuffix, rep) {
 		in.extra = append(in.extra, main(name, func() any { return new(shardFile) }))
@@ -220,7 +220,7 @@ func (l *loader) jobFiles(rep *report) []string {
 		full := filepath.Join(root, filepath.FromSlash(name))
 		if first, ok := seen[base]; ok {
 			rep.add(Problem{
-				Position: Position{File: full}, Text: fmt.Sprintf("there is another file named %s: %s", base, first),
+				Kind: KindInvalid, Position: Position{File: full}, Text: fmt.Sprintf("there is another file named %s: %s", base, first),
 				Hint: "base names become keys of a ConfigMap, so each may be there once; rename one of them",
 			})
 			continue
@@ -262,5 +262,5 @@ func (r *report) unreadable(name string, err error) {
 	if errors.As(err, &p) {
 		err = p.Err
 	}
-	r.add(Problem{Position: Position{File: name}, Text: "cannot be read: " + err.Error()})
+	r.add(Problem{Kind: KindUnreadable, Position: Position{File: name}, Text: "cannot be read: " + err.Error()})
 }

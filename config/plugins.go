@@ -97,11 +97,11 @@ func (p *Plugins) Decode(key string, v any) Problems {
 		c = newCodec()
 	}
 	if w, ok := p.written[key]; ok && w.at.Line > 0 {
-		d := c.decoder(w.at.File, w.data)
+		d := c.decoder(w.at.File, w.data, KindUnknown)
 		d.value(w.node, reflect.ValueOf(v).Elem(), true, &frame{&frame{}, key, -1})
 		return d.problems
 	}
-	found := c.decode(p.Where[key].File, raw, v)
+	found := c.decode(p.Where[key].File, raw, v, KindUnknown)
 	for i := range found { // merged from several files: places are those of the merged text
 		found[i].Position, found[i].Snippet = p.Where[key], ""
 		found[i].Path = below(key, found[i].Path)
@@ -119,7 +119,7 @@ func below(key, path string) string {
 
 // Wrong makes a problem of what a plugin says of its section.
 func (p *Plugins) Wrong(key string, err error) Problem {
-	return Problem{Position: p.Where[key], Path: key, Text: err.Error()}
+	return Problem{Kind: KindInvalid, Position: p.Where[key], Path: key, Text: err.Error()}
 }
 
 // Listed reports whether list names r or its owner.

@@ -82,11 +82,11 @@ func (a *pluginAssembly) main(f *pluginFile, at spot) {
 		a.p.Sections[k], a.p.Where[k] = f.Rest[k], f.kept[k].at
 		a.p.written[k] = f.kept[k]
 		if known := sections(); !slices.Contains(known, k) {
-			at.at(k).warn("is not a key that means anything here", strings.TrimPrefix(didYouMean(k, known), "; "))
+			at.at(k).warn(KindUnknown, "is not a key that means anything here", strings.TrimPrefix(didYouMean(k, known), "; "))
 		}
 	}
 	if len(f.Plugins) == 0 {
-		at.warn("enables no plugins", "list them under plugins, by organisation or repository")
+		at.warn(KindNoEffect, "enables no plugins", "list them under plugins, by organisation or repository")
 	}
 	mixed := map[bool]bool{}
 	for _, k := range keysOf(f.Plugins) {
@@ -95,7 +95,7 @@ func (a *pluginAssembly) main(f *pluginFile, at spot) {
 	if len(mixed) > 1 {
 		at.at("plugins").hinted("has both the old form and the new one", "write every entry as plugins: [names]")
 	} else if mixed[true] {
-		at.at("plugins").warn("has the old form, a list of names", "write plugins: [names] below each entry")
+		at.at("plugins").warn(KindDeprecated, "has the old form, a list of names", "write plugins: [names] below each entry")
 	}
 }
 
@@ -178,7 +178,7 @@ func (p *Plugins) Unknown(known []string) Problems {
 		}
 		for i, name := range p.Plugins[k].Plugins {
 			if !slices.Contains(known, name) {
-				at.at(i).warn(fmt.Sprintf("there is no plugin %q", name), strings.TrimPrefix(didYouMean(name, known), "; "))
+				at.at(i).warn(KindUnknownPlugin, fmt.Sprintf("there is no plugin %q", name), strings.TrimPrefix(didYouMean(name, known), "; "))
 				in.jobs = append(in.jobs, &source{name: at.file}) // to look up the place
 			}
 		}

@@ -101,7 +101,7 @@ func (f *finisher) missingPresets(at spot, labels map[string]string) {
 			continue
 		}
 		if _, ok := slices.BinarySearch(f.presetLabels, k); !ok {
-			at.at("labels", k).warn("asks for a preset that is not there", strings.TrimPrefix(didYouMean(k, f.presetLabels), "; "))
+			at.at("labels", k).warn(KindUnknownPreset, "asks for a preset that is not there", strings.TrimPrefix(didYouMean(k, f.presetLabels), "; "))
 		}
 	}
 }

@@ -25,6 +25,7 @@ func (p Position) String() string {
 // Problem is one thing that is wrong with the configuration.
 type Problem struct {
 	Position
+	Kind    string `json:"kind,omitempty"`    // what sort of thing: one of the Kinds; tools choose by it
 	Path    string `json:"path,omitempty"`    // of the value: presubmits."o/r"[2].spec
 	Job     string `json:"job,omitempty"`     // name of the job it is about
 	Text    string `json:"text"`              // what is wrong, and what was expected
@@ -49,6 +50,35 @@ func (p Problem) String() string {
 		b.WriteString(" (" + p.Hint + ")")
 	}
 	return b.String()
+}
+
+// The kinds of problems. They are names that tools and people's command lines
+// use, so they stay as they are.
+const (
+	KindSyntax     = "syntax"     // not YAML, not text, too large, too deep
+	KindUnreadable = "unreadable" // a file or directory that cannot be read
+	KindType       = "wrong-type" // a value of another type than its key has
+	KindInvalid    = "invalid"    // a value that breaks a rule
+
+	// All that follow are warnings.
+	KindUnknown       = "unknown-fields"     // a key that means nothing, in the main file, plugins.yaml or a shard
+	KindUnknownAll    = "unknown-fields-all" // a key that means nothing, in a job file or in a repository
+	KindDuplicate     = "duplicate-keys"     // a key that is there twice
+	KindCase          = "misspelt-keys"      // a key in another case than it should be
+	KindDeprecated    = "deprecated"         // an older form
+	KindNoEffect      = "no-effect"          // a value that is not used
+	KindUnknownAgent  = "unknown-agents"     // a job for an agent that is not Prow's
+	KindUnknownPlugin = "unknown-plugins"    // a plugin that nobody knows
+	KindUnknownPreset = "unknown-presets"    // a label that asks for a preset that is not there
+)
+
+// warns reports whether problems of the kind are warnings.
+func warns(kind string) bool {
+	switch kind {
+	case KindSyntax, KindUnreadable, KindType, KindInvalid, "":
+		return false
+	}
+	return true
 }
 
 // Problems is an error that lists everything found, not just the first.

@@ -40,13 +40,13 @@ func (s spot) of(job string) spot {
 	return s
 }
 
-func (s spot) find(text, hint string, warning bool) {
-	s.rep.pending = append(s.rep.pending, finding{s.file, s.path, Problem{Job: s.job, Text: text, Hint: hint, Warning: warning}})
+func (s spot) find(kind, text, hint string) {
+	s.rep.pending = append(s.rep.pending, finding{s.file, s.path, Problem{Kind: kind, Job: s.job, Text: text, Hint: hint, Warning: warns(kind)}})
 }
 
-func (s spot) wrong(text string)        { s.find(text, "", false) }
-func (s spot) hinted(text, hint string) { s.find(text, hint, false) }
-func (s spot) warn(text, hint string)   { s.find(text, hint, true) }
+func (s spot) wrong(text string)            { s.find(KindInvalid, text, "") }
+func (s spot) hinted(text, hint string)     { s.find(KindInvalid, text, hint) }
+func (s spot) warn(kind, text, hint string) { s.find(kind, text, hint) }
 
 // errors returns what keeps the configuration from being used.
 func (r *report) errors(in *inputs) Problems { return r.pick(in, false) }

@@ -19,12 +19,13 @@ const maxFile = 32 << 20
 
 // source is one file: where it is, and what was in it.
 type source struct {
-	name   string
-	fsys   fs.FS      // where it is, if not on this machine
-	as     func() any // what it is decoded into
-	codec  codec
-	zipped bool // may be gzip
-	fresh  bool // decoded at every load, because assembling changes the value
+	name    string
+	fsys    fs.FS      // where it is, if not on this machine
+	as      func() any // what it is decoded into
+	codec   codec
+	zipped  bool   // may be gzip
+	unknown string // kind of findings about keys that mean nothing
+	fresh   bool   // decoded at every load, because assembling changes the value
 
 	info     fs.FileInfo // when it was read
 	hash     [sha256.Size]byte
@@ -61,7 +62,7 @@ func (l *loader) parseAll(ctx context.Context, files []*source) error {
 func (s *source) parse(old *source) {
 	defer func() {
 		if r := recover(); r != nil {
-			s.fail(Position{}, fmt.Sprintf("cannot be decoded: %v", r))
+			s.fail(Position{}, KindSyntax, fmt.Sprintf("cannot be decoded: %v", r))
 		}
 	}()
 	if old != nil && s.untouched(old) {
@@ -70,7 +71,7 @@ func (s *source) parse(old *source) {
 	}
 	data, err := s.read()
 	if err != nil {
-		s.fail(Position{}, err.Error())
+		s.fail(Position{}, KindUnreadable, err.Error())
 		return
 	}
 	s.data, s.hash = data, sha256.Sum256(data)
@@ -79,13 +80,13 @@ func (s *source) parse(old *source) {
 		return
 	}
 	v := s.as()
-	s.problems = append(s.problems, s.codec.decode(s.name, data, v)...)
+	s.problems = append(s.problems, s.codec.decode(s.name, data, v, s.unknown)...)
 	s.value = v
 }
 
-func (s *source) fail(p Position, text string) {
+func (s *source) fail(p Position, kind, text string) {
 	p.File = s.name
-	s.problems = append(s.problems, Problem{Position: p, Text: text})
+	s.problems = append(s.problems, Problem{Kind: kind, Position: p, Text: text})
 	s.value = s.as()
 }
 
