@@ -27,7 +27,7 @@ lint: ## formatting and static analysis
 	cd tools && $(GO) tool staticcheck -version >/dev/null
 	$(GO) tool -modfile=tools/go.mod staticcheck ./...
 
-acceptance: build ## what nobody here wrote: gh, octokit, GitHub's own schemas, Chromium, Docker
+acceptance: build ## what nobody here wrote: gh, octokit, GitHub's own schemas, Chromium, Docker, Podman
 	scripts/acceptance
 
 chaos: build ## webhooks doubled and shuffled, a failing forge, kill -9 a hundred times

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -134,12 +135,15 @@ func (x *containers) Start(ctx context.Context, folder string, c podutil.Contain
 		return nil, x.explain(c, err)
 	}
 	p := &contained{api: api, id: made.ID, name: c.Name, command: first(c), copied: make(chan error, 1)}
-	if err := p.listen(ctx, log); err != nil {
-		return nil, err
-	}
-	if _, err := api.ContainerStart(ctx, made.ID, client.ContainerStartOptions{}); err != nil {
+	deaf := p.listen(ctx, log)
+	// Podman prepares a container when it is attached to, and hides why it could
+	// not; starting it says so.
+	_, err = api.ContainerStart(ctx, made.ID, client.ContainerStartOptions{})
+	if deaf == nil && err != nil {
 		p.stream.Close()
 		<-p.copied
+	}
+	if err = errors.Join(err, deaf); err != nil {
 		if o.HostConfig.Init != nil && strings.Contains(err.Error(), "init") && !strings.Contains(err.Error(), "runc create failed") {
 			x.noInit = true // there is none: then the test itself is process 1
 			return x.Start(ctx, folder, c, log)
@@ -185,8 +189,8 @@ func (x *containers) options(c podutil.Container) client.ContainerCreateOptions 
 		SecurityOpt: []string{"no-new-privileges"},
 		CapDrop:     []string{"NET_RAW", "MKNOD", "AUDIT_WRITE"},
 		NetworkMode: x.network(),
-		Mounts:      x.mounts(c),
 	}
+	x.mount(host, c)
 	if !x.noInit {
 		yes := true
 		host.Init = &yes // reaps orphans, and lets signals through to a shell
@@ -227,10 +231,17 @@ func (x *containers) network() container.NetworkMode {
 	return ""
 }
 
-func (x *containers) mounts(c podutil.Container) []mount.Mount {
-	var out []mount.Mount
+// mount gives a container its folders.
+func (x *containers) mount(host *container.HostConfig, c podutil.Container) {
 	bind := func(from, to string, ro bool) {
-		out = append(out, mount.Mount{Type: mount.TypeBind, Source: from, Target: to, ReadOnly: ro})
+		if !strings.Contains(from, ":") && strings.Contains(from, ",") { // where Podman splits the other form
+			if ro {
+				to += ":ro"
+			}
+			host.Binds = append(host.Binds, from+":"+to)
+			return
+		}
+		host.Mounts = append(host.Mounts, mount.Mount{Type: mount.TypeBind, Source: from, Target: to, ReadOnly: ro})
 	}
 	if x.plan.Job.Spec.DecorationConfig != nil {
 		bind(filepath.Join(x.plan.folder, "home"), prow.PodHome, false)
@@ -239,7 +250,6 @@ func (x *containers) mounts(c podutil.Container) []mount.Mount {
 	for _, m := range c.Mounts {
 		bind(m.Source, m.Target, m.ReadOnly)
 	}
-	return out
 }
 
 // user is whom the container runs as; "" is the image's choice.
@@ -326,6 +336,8 @@ type contained struct {
 	copied  chan error // of the log, once
 	wait    client.ContainerWaitResult
 	stop    context.CancelFunc
+	end     *lastWords  // of the log
+	killed  atomic.Bool // by us
 }
 
 // first is the program that a container runs.
@@ -340,6 +352,8 @@ func first(c podutil.Container) string {
 
 // listen attaches to the container before it starts, so that nothing is missed.
 func (p *contained) listen(ctx context.Context, log io.Writer) error {
+	p.end = &lastWords{to: log}
+	log = p.end
 	a, err := p.api.ContainerAttach(ctx, p.id, client.ContainerAttachOptions{Stream: true, Stdout: true, Stderr: true})
 	if err != nil {
 		return fmt.Errorf("log of the container %s: %w", p.name, err)
@@ -375,6 +389,9 @@ func (p *contained) Wait() (podutil.Exit, error) {
 		}
 	case <-time.After(5 * time.Second): // nobody writes any more, yet nobody has closed it
 	}
+	if why := noProgram(p.end.String()); why != "" && code == 1 {
+		return podutil.Exit{Code: 127, Why: "the command " + p.command + " could not be run: " + why}, nil
+	}
 	return podutil.Exit{Code: code, Why: p.why(code)}, nil
 }
 
@@ -389,19 +406,30 @@ func (p *contained) why(code int) string {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	i, err := p.api.ContainerInspect(ctx, p.id, client.ContainerInspectOptions{})
-	if err != nil || i.Container.State == nil || !i.Container.State.OOMKilled {
+	if err != nil || i.Container.State == nil {
 		return ""
 	}
-	limit := "the machine has"
-	if h := i.Container.HostConfig; h != nil && h.Memory > 0 {
-		limit = fmt.Sprintf("its limit of %d MiB", h.Memory>>20)
+	limit := int64(0)
+	if h := i.Container.HostConfig; h != nil {
+		limit = h.Memory >> 20
 	}
-	return "it used more memory than " + limit
+	switch {
+	case i.Container.State.OOMKilled && limit > 0:
+		return fmt.Sprintf("it used more memory than its limit of %d MiB", limit)
+	case i.Container.State.OOMKilled:
+		return "it used more memory than the machine has"
+	case code == 128+int(syscall.SIGKILL) && limit > 0 && !p.killed.Load(): // Podman does not always tell
+		return fmt.Sprintf("it was killed, most likely because it used more memory than its limit of %d MiB", limit)
+	}
+	return ""
 }
 
 func (p *contained) Signal(s syscall.Signal) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
+	if s == syscall.SIGKILL {
+		p.killed.Store(true)
+	}
 	_, err := p.api.ContainerKill(ctx, p.id, client.ContainerKillOptions{Signal: fmt.Sprint(int(s))})
 	if cerrdefs.IsConflict(err) || cerrdefs.IsNotFound(err) {
 		return nil // it has ended
