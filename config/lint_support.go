@@ -1,0 +1,184 @@
+package config
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+)
+
+// Inspection is a configuration as far as it could be put together, what was
+// found on the way, and the places of its values. It is for tools that say more
+// about a configuration than whether it loads.
+type Inspection struct {
+	// Config is never nil. Where Problems has errors, parts of it are missing:
+	// nobody may work with it.
+	Config   *Config
+	Problems Problems // errors first, then warnings
+	Queries  []PlacedQuery
+	Files    int
+
+	in    *inputs
+	mu    sync.Mutex
+	trees map[string]*tree
+}
+
+// Place is a value in a file, for findings about it.
+type Place struct {
+	File string
+	Path []any // keys are strings, places in lists are ints
+}
+
+// At returns the place of what is below p.
+func (p Place) At(more ...any) Place {
+	p.Path = append(slices.Clip(p.Path), more...)
+	return p
+}
+
+// PlacedQuery is a query of tide as it is written, before equal ones are merged.
+type PlacedQuery struct {
+	TideQuery
+	Place Place
+}
+
+// Inspect reads everything once.
+func Inspect(ctx context.Context, p Paths) *Inspection {
+	l := newLoader(p)
+	l.precise = true
+	x := &Inspection{Config: &Config{Plugins: &Plugins{}, res: l.res, codec: l.codec}, in: &inputs{}, trees: map[string]*tree{}}
+	rep := &report{}
+	x.read(ctx, l, rep)
+	x.Problems = append(rep.errors(x.in), rep.warnings(x.in)...)
+	x.Files = len(x.in.all())
+	return x
+}
+
+func (x *Inspection) read(ctx context.Context, l *loader, rep *report) {
+	defer func() {
+		if r := recover(); r != nil {
+			rep.add(Problem{Kind: KindInvalid, Text: fmt.Sprintf("loading failed in a way that should not be possible: %v", r), Hint: "please report it"})
+		}
+	}()
+	in, err := l.gather(ctx, rep)
+	if err != nil {
+		rep.add(Problem{Kind: KindUnreadable, Text: err.Error()})
+		return
+	}
+	x.in = in
+	x.queries()
+	x.Config.Version, x.Config.digest = in.version, in.digest
+	l.assemble(x.Config, in, rep)
+}
+
+// queries notes tide's queries before they are merged.
+func (x *Inspection) queries() {
+	add := func(file string, list []TideQuery) {
+		for i, q := range list {
+			x.Queries = append(x.Queries, PlacedQuery{q, Place{file, []any{"tide", "queries", i}}})
+		}
+	}
+	if x.in.main != nil {
+		add(x.in.main.name, x.in.main.value.(*mainFile).Tide.Queries)
+	}
+	for _, s := range x.in.extra {
+		add(s.name, s.value.(*shardFile).Tide.Queries)
+	}
+}
+
+// Main returns where the path stands: in the main file or the shard of it that
+// has most of it.
+func (x *Inspection) Main(path ...any) Place {
+	return x.longest(x.in.main, x.in.extra, path)
+}
+
+// InPlugins returns where the path stands: in plugins.yaml or the shard of it
+// that has most of it.
+func (x *Inspection) InPlugins(path ...any) Place {
+	return x.longest(x.in.plugins, x.in.pluginExtra, path)
+}
+
+func (x *Inspection) longest(main *source, extra []*source, path []any) Place {
+	best, most := Place{Path: path}, -1
+	for _, s := range append([]*source{main}, extra...) {
+		if s == nil {
+			continue
+		}
+		if n := x.tree(s.name).reach(path); n > most {
+			best.File, most = s.name, n
+		}
+		if most == len(path) {
+			break
+		}
+	}
+	return best
+}
+
+// Place returns the place of what is below j.
+func (j *JobBase) Place(more ...any) Place { return Place{j.Source.File, j.path}.At(more...) }
+
+// Put sets where p is, and the line itself. A value that is not there is placed
+// where it should be.
+func (x *Inspection) Put(p *Problem, at Place) {
+	p.File, p.Path = at.File, trail(at.Path).String()
+	if t := x.tree(at.File); t != nil {
+		p.Line, p.Column = t.find(at.Path)
+		p.Snippet = t.line(p.Line)
+	}
+}
+
+// Line returns a line of a file that was read, or "".
+func (x *Inspection) Line(file string, n int) string {
+	if x.in.named(file) == nil {
+		return ""
+	}
+	return x.tree(file).line(n)
+}
+
+func (x *Inspection) tree(file string) *tree {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	t, ok := x.trees[file]
+	if !ok {
+		t = treeOf(x.in.named(file))
+		x.trees[file] = t
+	}
+	return t
+}
+
+// reach returns how many steps of p lead somewhere.
+func (t *tree) reach(p trail) int {
+	n := t.root
+	for i, step := range p {
+		if n == nil {
+			return i
+		}
+		for n.Alias != nil {
+			n = n.Alias
+		}
+		_, v := child(n, step, 0)
+		if v == nil {
+			return i
+		}
+		n = v
+	}
+	return len(p)
+}
+
+// Shard is a supplemental file and what it is about.
+type Shard struct {
+	File, Dir string // Dir is the folder of the command line that it was found in
+	// Orgs and Repos are those it speaks of; Global says that it also speaks of
+	// more than organisations and repositories.
+	Orgs, Repos []string
+	Global      bool
+}
+
+// DidYouMean returns `did you mean "x"?` for the member of known that is like
+// what was written, or "".
+func DidYouMean(written string, known []string) string {
+	h := didYouMean(written, known)
+	if h == "" {
+		return ""
+	}
+	return h[2:]
+}

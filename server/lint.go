@@ -1,0 +1,113 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	prow "github.com/prow-ci/prow"
+	"github.com/prow-ci/prow/config"
+	"github.com/prow-ci/prow/git"
+	"github.com/prow-ci/prow/github"
+	"github.com/prow-ci/prow/lint"
+	"github.com/prow-ci/prow/plugin"
+)
+
+// LintTools are what `prow checkconfig` reaches outside the files with.
+type LintTools struct {
+	ForgeAPI, ForgeGraphQL string // "" is GitHub's
+	ForgeURL               string // where repositories are cloned from
+	Token                  func(ctx context.Context) (string, error)
+	Dir                    string // where mirrors are kept; "" is a folder for this run alone
+	Log                    *slog.Logger
+	Version                string
+}
+
+// Lint checks a configuration with the plugins of this Prow. Where o has no main
+// file, that of `prow run` stands for it, so that a repository's own jobs can be
+// checked alone.
+func Lint(ctx context.Context, o lint.Options, t LintTools) (*lint.Result, error) {
+	all := Plugins()
+	for _, p := range all {
+		o.Plugins = append(o.Plugins, p.Name)
+	}
+	o.Sections = func(c *config.Config) error { return plugin.CheckSections(all, c) }
+	o.ClusterStatus = readStatus
+	dir, err := os.MkdirTemp("", "prow-checkconfig-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	if o.Paths.Config == "" {
+		o.Paths.Config = filepath.Join(dir, "config.yaml")
+		if err := os.WriteFile(o.Paths.Config, runConfig, 0o600); err != nil {
+			return nil, err
+		}
+	}
+	if t.Token != nil {
+		if t.Dir == "" {
+			t.Dir = dir
+		}
+		look, err := t.ownersFile()
+		if err != nil {
+			return nil, err
+		}
+		o.OwnersFile = look
+	}
+	return lint.Run(ctx, o), nil
+}
+
+// ownersFile returns a function that looks for a file at the root of a
+// repository's default branch.
+func (t LintTools) ownersFile() (func(context.Context, prow.Repo, string) (bool, error), error) {
+	forge, err := github.New(github.Options{BaseURL: t.ForgeAPI, GraphQLURL: t.ForgeGraphQL, Token: t.Token, UserAgent: "prow/" + t.Version, Log: t.Log, Now: time.Now})
+	if err != nil {
+		return nil, err
+	}
+	mirrors := &git.Store{Dir: t.Dir, Remote: func(r prow.Repo) git.Remote {
+		return git.Remote{URL: strings.TrimRight(t.ForgeURL, "/") + "/" + r.String() + ".git", Username: "x-access-token", Token: t.Token}
+	}}
+	return func(ctx context.Context, r prow.Repo, name string) (bool, error) {
+		about, err := forge.Repository(ctx, r)
+		if err != nil {
+			return false, err
+		}
+		repo := mirrors.Repo(r)
+		head, err := repo.Head(ctx, about.DefaultBranch)
+		if err != nil {
+			return false, err
+		}
+		tree, err := repo.FS(ctx, head)
+		if err != nil {
+			return false, err
+		}
+		_, err = fs.Stat(tree, name)
+		if errors.Is(err, fs.ErrNotExist) {
+			return false, nil
+		}
+		return err == nil, err
+	}, nil
+}
+
+// readStatus reads the file that says how build clusters are.
+func readStatus(_ context.Context, path string) (map[string]string, error) {
+	if scheme, _, ok := strings.Cut(path, "://"); ok && scheme != "file" {
+		return nil, fmt.Errorf("%s is in a bucket, which checkconfig cannot read yet; download it and name its clusters with --known-cluster", path)
+	}
+	b, err := os.ReadFile(strings.TrimPrefix(path, "file://"))
+	if err != nil {
+		return nil, err
+	}
+	var out map[string]string
+	if err := json.Unmarshal(b, &out); err != nil {
+		return nil, fmt.Errorf("%s: want a JSON object of cluster to status: %w", path, err)
+	}
+	return out, nil
+}
