@@ -92,6 +92,11 @@ func VerdictName(id IssueID) string { return "tide/pull/" + id.String() }
 // Record, newest first.
 func HistoryName(r Repo, branch string) string { return "tide/history/" + r.String() + ":" + branch }
 
+// GiversName is where Memory keeps who may give a pull request a label that it
+// lacks: a JSON list of logins, the best first. The plugin whose label it is writes
+// it; absent, nobody in particular is known.
+func GiversName(id IssueID, label string) string { return "givers/" + id.String() + ":" + label }
+
 // FreezeName is where Memory keeps the Freeze of a branch; absent, it is open.
 func FreezeName(r Repo, branch string) string { return "tide/freeze/" + r.String() + ":" + branch }
 

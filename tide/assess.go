@@ -21,6 +21,7 @@ type Facts struct {
 	Results  []Result
 	Clash    bool // git says that it does not merge into the branch
 	Refusal  *Refusal
+	Givers   map[string][]string // by label it lacks: people who may give it, the best first
 }
 
 // Need is one required presubmit.

@@ -245,6 +245,17 @@ func TestCut(t *testing.T) {
 	}
 }
 
+// Where people are known who can give a label, they are named.
+func TestItemsNamePeople(t *testing.T) {
+	t.Parallel()
+	st := tell(pull(func(p *prow.Pull) { p.Labels = nil }))
+	st.f.Givers = map[string][]string{prow.LGTM: {"ann", "bob", "cy", "dee", "eve"}}
+	v := Say(Assess(st.f, st.r, baseSHA, noon), st.r, &Input{}, 0, nil, noon)
+	if got, want := v.Items[0].Who, "ann, bob, cy or dee, asked to review"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
 // The checklist names who can give what is missing, and what to type.
 func TestItems(t *testing.T) {
 	t.Parallel()

@@ -176,6 +176,9 @@ func (l *look) facts(ctx context.Context) ([]*Facts, error) {
 		if l.unread[id] {
 			f.Broken = "Its state could not be read from the forge."
 		}
+		if f.Givers, err = l.w.givers(ctx, e.pull); err != nil {
+			return nil, err
+		}
 		if f.Refusal, err = l.w.refusal(ctx, id); err != nil {
 			return nil, err
 		}

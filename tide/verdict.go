@@ -166,6 +166,9 @@ func queryItems(q *config.TideQuery, f *Facts) []prow.Item {
 	}
 	for _, l := range q.Labels {
 		g := giving(l)
+		if people := f.Givers[l]; len(people) > 0 {
+			g.who = oneOf(people) + ", " + g.role
+		}
 		out = append(out, prow.Item{Kind: "label", What: "label " + strings.ReplaceAll(l, ",", " or "), Met: hasAny(p, l), Who: g.who, Command: g.command})
 	}
 	for _, l := range q.MissingLabels {

@@ -2,6 +2,7 @@ package gate
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"regexp"
 	"slices"
@@ -127,6 +128,8 @@ func (a approve) onReview(ctx context.Context, c *plugin.Call, e prow.ReviewEven
 func (a approve) onPull(ctx context.Context, c *plugin.Call, e prow.PullEvent) error {
 	switch e.Action {
 	case "opened", "reopened", "synchronize":
+	case "closed":
+		return rememberGivers(ctx, c, nil)
 	case "edited":
 		if e.OldBase == "" && !(e.OldBody != "" && a.config(c.Config, c.At.Repo).IssueRequired) {
 			return nil
@@ -174,7 +177,25 @@ func (a approve) evaluate(ctx context.Context, c *plugin.Call) error {
 	if err != nil {
 		return fmt.Errorf("label %s of %s: %w", prow.Approved, c.At, err)
 	}
+	if err := rememberGivers(ctx, c, v.givers()); err != nil {
+		return err
+	}
 	return notify(ctx, c, f.Self, v.text(), comments)
+}
+
+// rememberGivers keeps who may approve, for pages and status; nobody forgets it.
+func rememberGivers(ctx context.Context, c *plugin.Call, people []string) error {
+	var value []byte
+	if len(people) > 0 {
+		var err error
+		if value, err = json.Marshal(people); err != nil {
+			return err
+		}
+	}
+	if err := c.Memory.Save(ctx, prow.GiversName(c.At, prow.Approved), value); err != nil {
+		return fmt.Errorf("who may approve %s: %w", c.At, err)
+	}
+	return nil
 }
 
 // facts collects what the decision needs, and returns the comments it saw.

@@ -206,6 +206,20 @@ func (v *approvalVerdict) suggest(open []part) {
 	slices.Sort(v.Ask)
 }
 
+// givers lists who is asked to approve: assignees who can, then those suggested.
+func (v *approvalVerdict) givers() []string {
+	if v.Approved {
+		return nil
+	}
+	out := slices.Concat(v.Ask, v.Assign)
+	seen := map[string]bool{}
+	return slices.DeleteFunc(out, func(who string) bool {
+		twice := seen[who]
+		seen[who] = true
+		return twice
+	})
+}
+
 func overlap(a, b []string) bool {
 	return slices.ContainsFunc(a, func(s string) bool { return slices.Contains(b, s) })
 }

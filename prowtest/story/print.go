@@ -1,7 +1,9 @@
 package story
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"regexp"
 	"slices"
 	"strconv"
@@ -19,6 +21,7 @@ func prints() map[string]func(s *story, args []string) (string, error) {
 		"checks":     printChecks,
 		"jobs":       printJobs,
 		"deliveries": printDeliveries,
+		"givers":     printGivers,
 	}
 }
 
@@ -42,6 +45,22 @@ func printLabels(s *story, a []string) (string, error) {
 		return "", err
 	}
 	return join(slices.Sorted(slices.Values(i.Labels))), nil
+}
+
+// printGivers shows who is remembered as able to give a label.
+func printGivers(s *story, a []string) (string, error) {
+	id, err := prow.ParseIssueID(a[0])
+	if err != nil {
+		return "", err
+	}
+	value, err := s.db.Memory.Load(s.Context(), prow.GiversName(id, a[1]))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return "", nil
+	case err != nil:
+		return "", err
+	}
+	return string(value) + "\n", nil
 }
 
 func join(lines []string) string {

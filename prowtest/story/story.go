@@ -32,7 +32,7 @@
 //	again [event action]              handle the last command's webhooks, or all of
 //	                                  that kind, once more
 //
-//	labels|people|comments|checks o/r#1, jobs [name], deliveries
+//	labels|people|comments|checks o/r#1, givers o/r#1 LABEL, jobs [name], deliveries
 //	                                  print something, one a line
 //	[!] stdout 'pattern'              the last print has (not) a line that matches
 //	lines N                           it has that many lines
