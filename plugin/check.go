@@ -27,8 +27,9 @@ func CheckSections(plugins []Plugin, cfg *config.Config) error {
 			problems = append(problems, wrong...)
 		}
 	}
-	check(&Section[Footer]{Key: footerKey})
-	check(&Section[[]Trigger]{Key: TriggersKey, Check: CheckTriggers})
+	for _, s := range Shared() {
+		check(s)
+	}
 	for _, p := range plugins {
 		for _, s := range p.Sections {
 			check(s)
@@ -43,6 +44,11 @@ func CheckSections(plugins []Plugin, cfg *config.Config) error {
 		return nil
 	}
 	return problems
+}
+
+// Shared returns the sections that whichever plugin may read.
+func Shared() []AnySection {
+	return []AnySection{&Section[Footer]{Key: footerKey}, &Section[[]Trigger]{Key: TriggersKey, Check: CheckTriggers}}
 }
 
 // CheckTriggers checks the section of Trigger entries.

@@ -27,10 +27,22 @@ type AnySection interface {
 	// Load decodes and checks the section of p. The error is config.Problems;
 	// what is only odd comes as warnings.
 	Load(p *config.Plugins) (warnings config.Problems, err error)
+	// Zero returns a pointer to what the section is where it is absent, with the
+	// defaults that Check fills in.
+	Zero() any
 }
 
 // Name returns the section's key.
 func (s *Section[T]) Name() string { return s.Key }
+
+// Zero returns the value of an absent section.
+func (s *Section[T]) Zero() any {
+	v := new(T)
+	if s.Check != nil {
+		_ = s.Check(v) // nothing is wrong with what is not there
+	}
+	return v
+}
 
 // Load decodes and checks the section of p; absent is the zero value, checked.
 func (s *Section[T]) Load(p *config.Plugins) (warnings config.Problems, err error) {
