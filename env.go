@@ -2,7 +2,6 @@ package prow
 
 import (
 	"encoding/json"
-	"path"
 	"strconv"
 	"strings"
 )
@@ -56,11 +55,12 @@ func (j *Job) Env(home, artifacts string) (map[string]string, error) {
 		return env, nil
 	}
 	r := j.Spec.Refs
-	host, base := "github.com", path.Join(r.Org, r.Repo)
-	if before, after, ok := strings.Cut(r.ClonePath(), "/"); ok {
-		host, base = before, after
-	} else {
-		host = before
+	host, base := "github.com", r.Org+"/"+r.Repo
+	if r.PathAlias != "" || r.RepoLink != "" {
+		before, after, ok := strings.Cut(r.ClonePath(), "/")
+		if host = before; ok {
+			base = after
+		}
 	}
 	env["REPO_OWNER"], env["REPO_NAME"] = r.Org, r.Repo
 	env["SRC_HOST"], env["SRC_BASE"] = host, base

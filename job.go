@@ -166,62 +166,83 @@ func (j *Job) Pull() *PullRef {
 
 // MainRefs returns the refs a job is about: Refs, else the first of ExtraRefs,
 // else nil.
-func (j *Job) MainRefs() *Refs {
+func (j *Job) MainRefs() *Refs { return j.Spec.MainRefs() }
+
+// MainRefs returns the refs a job of s is about, as Job.MainRefs.
+func (s *Spec) MainRefs() *Refs {
 	switch {
-	case j.Spec.Refs != nil:
-		return j.Spec.Refs
-	case len(j.Spec.ExtraRefs) > 0:
-		return &j.Spec.ExtraRefs[0]
+	case s.Refs != nil:
+		return s.Refs
+	case len(s.ExtraRefs) > 0:
+		return &s.ExtraRefs[0]
 	}
 	return nil
 }
 
 // JenkinsSpec is the part of a spec that only the Jenkins agent reads.
 type JenkinsSpec struct {
+	// GitHubBranchSourceJob says that the job is a multibranch job of Jenkins. Default: false
 	GitHubBranchSourceJob bool `json:"github_branch_source_job,omitempty"`
 }
 
 // TektonPipelineRunSpec holds a Tekton PipelineRun spec, uninterpreted.
 type TektonPipelineRunSpec struct {
+	// V1Beta1 is the spec of a PipelineRun of tekton.dev/v1beta1.
 	V1Beta1 any `json:"v1beta1,omitempty"`
 }
 
 // ReporterConfig overrides how a job is reported.
 type ReporterConfig struct {
+	// Slack is laid over the entry of slack_reporter_configs.
 	Slack *SlackReporterConfig `json:"slack,omitempty"`
 }
 
 // SlackReporterConfig is where and when Slack hears of a job.
 type SlackReporterConfig struct {
-	Host              string  `json:"host,omitempty"`
-	Channel           string  `json:"channel,omitempty"`
+	// Host is which of the configured Slack workspaces hears of it. Default: "*"
+	Host string `json:"host,omitempty"`
+	// Channel is the channel that hears of it. Example: my-alerts
+	Channel string `json:"channel,omitempty"`
+	// JobStatesToReport are the states that are reported; an empty list is none. Default: those of the global entry Example: [failure, error]
 	JobStatesToReport []State `json:"job_states_to_report,omitempty"`
-	ReportTemplate    string  `json:"report_template,omitempty"`
-	Report            *bool   `json:"report,omitempty"`
+	// ReportTemplate is a Go template over the ProwJob for the message. Default: that of the global entry
+	ReportTemplate string `json:"report_template,omitempty"`
+	// Report says false that nothing is reported. Default: true
+	Report *bool `json:"report,omitempty"`
 }
 
 // RerunAuthConfig says who may rerun a job from deck.
 type RerunAuthConfig struct {
-	AllowAnyone     bool       `json:"allow_anyone,omitempty"`
-	GitHubTeamIDs   []int      `json:"github_team_ids,omitempty"`
+	// AllowAnyone lets everybody rerun; not together with the lists. Default: false
+	AllowAnyone bool `json:"allow_anyone,omitempty"`
+	// GitHubTeamIDs are ids of teams whose members may.
+	GitHubTeamIDs []int `json:"github_team_ids,omitempty"`
+	// GitHubTeamSlugs are teams whose members may.
 	GitHubTeamSlugs []TeamSlug `json:"github_team_slugs,omitempty"`
-	GitHubUsers     []string   `json:"github_users,omitempty"`
-	GitHubOrgs      []string   `json:"github_orgs,omitempty"`
+	// GitHubUsers are logins of people who may.
+	GitHubUsers []string `json:"github_users,omitempty"`
+	// GitHubOrgs are organisations whose members may.
+	GitHubOrgs []string `json:"github_orgs,omitempty"`
 }
 
 // TeamSlug names a team by its organisation and slug.
 type TeamSlug struct {
+	// Slug is the name of the team in its address.
 	Slug string `json:"slug"`
-	Org  string `json:"org"`
+	// Org is the organisation of the team.
+	Org string `json:"org"`
 }
 
 // ProwJobDefault holds settings that come from prowjob_default_entries.
 type ProwJobDefault struct {
+	// ResultStoreConfig says where in ResultStore results go.
 	ResultStoreConfig *ResultStoreConfig `json:"resultstore_config,omitempty"`
-	TenantID          string             `json:"tenant_id,omitempty"`
+	// TenantID is whose the job is, where several share an installation. Default: GlobalDefaultID
+	TenantID string `json:"tenant_id,omitempty"`
 }
 
 // ResultStoreConfig names a ResultStore project.
 type ResultStoreConfig struct {
+	// ProjectID is the Google Cloud project.
 	ProjectID string `json:"project_id,omitempty"`
 }

@@ -1,8 +1,6 @@
 package trigger
 
 import (
-	"maps"
-	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -11,7 +9,6 @@ import (
 	prow "github.com/prow-ci/prow"
 	"github.com/prow-ci/prow/config"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/util/validation"
 )
 
 // Extra is what the creator of a job adds to it.
@@ -134,54 +131,12 @@ func reporter(r *prow.ReporterConfig) *prow.ReporterConfig {
 // mark sets labels and annotations: the computed ones, over them the job's, over
 // them the creator's.
 func mark(j *prow.Job, b *config.JobBase, extra Extra) *prow.Job {
-	labels := map[string]string{
-		prow.LabelCreatedByProw: "true",
-		prow.LabelType:          string(j.Spec.Type),
-		prow.LabelJob:           shortened(j.Spec.Job),
-		prow.LabelContext:       shortened(j.Spec.Context),
-	}
-	if r := j.MainRefs(); r != nil {
-		labels[prow.LabelOrg], labels[prow.LabelRepo], labels[prow.LabelBaseRef] = r.Org, r.Repo, r.BaseRef
-		if len(r.Pulls) > 0 {
-			labels[prow.LabelPull] = strconv.Itoa(r.Pulls[0].Number)
-		}
-	}
-	maps.Copy(labels, b.Labels)
-	maps.Copy(labels, extra.Labels)
-	j.Labels = valid(labels)
-	j.Annotations = map[string]string{prow.AnnotationJob: j.Spec.Job, prow.AnnotationContext: j.Spec.Context}
-	maps.Copy(j.Annotations, b.Annotations)
-	maps.Copy(j.Annotations, extra.Annotations)
+	j.Labels = j.Spec.Labels(b.Labels, extra.Labels)
+	j.Annotations = j.Spec.Annotations(b.Annotations, extra.Annotations)
 	if extra.Why != "" {
 		j.Annotations[prow.AnnotationWhy] = extra.Why
 	}
 	return j
-}
-
-// maxLabel is how long the value of a label may be.
-const maxLabel = 63
-
-func shortened(s string) string {
-	if len(s) <= maxLabel {
-		return s
-	}
-	return strings.TrimRight(s[:maxLabel], "._-")
-}
-
-// valid keeps the values that may be values of labels, tries what follows the
-// last slash of others, and drops the rest.
-func valid(labels map[string]string) map[string]string {
-	for k, v := range labels {
-		if len(validation.IsValidLabelValue(v)) == 0 {
-			continue
-		}
-		if base := path.Base(v); len(validation.IsValidLabelValue(base)) == 0 {
-			labels[k] = base
-			continue
-		}
-		delete(labels, k)
-	}
-	return labels
 }
 
 // PullRefs returns the refs of a pull request on its base at baseSHA.
