@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	_ "embed" // for the configuration of a run without one
 	"encoding/json"
@@ -10,7 +11,6 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -144,16 +144,15 @@ var runConfig []byte
 
 // load reads the configuration; without a main file there is one that permits the
 // repository's own jobs.
-func (o *RunOptions) load() (*config.Config, error) {
-	if o.Paths.Config != "" {
-		return config.Load(o.Paths)
+func (o *RunOptions) load() (*config.Config, error) { return loadOrOwn(o.Paths, o.Dir) }
+
+func loadOrOwn(paths config.Paths, dir string) (*config.Config, error) {
+	if paths.Config == "" {
+		paths.Config = filepath.Join(dir, "config.yaml")
+		if err := os.WriteFile(paths.Config, runConfig, 0o600); err != nil {
+			return nil, err
+		}
 	}
-	name := filepath.Join(o.Dir, "config.yaml")
-	if err := os.WriteFile(name, runConfig, 0o600); err != nil {
-		return nil, err
-	}
-	paths := o.Paths
-	paths.Config = name
 	return config.Load(paths)
 }
 
@@ -163,23 +162,26 @@ func (o *RunOptions) job(ctx context.Context) (*prow.Job, error) {
 	if err != nil {
 		return nil, fmt.Errorf("configuration:\n%w", err)
 	}
-	clone, err := lookAtClone(ctx, o.RepoDir)
+	clone, repo, err := openClone(ctx, o.RepoDir)
 	if err != nil {
 		return nil, err
 	}
+	defer clone.Close()
 	if o.Base == "" {
-		o.Base = clone.branch
+		o.Base = cmp.Or(clone.Branch, "HEAD") // detached; --base names the branch
 	}
-	own, err := cfg.InRepo(os.DirFS(clone.dir), clone.repo)
+	own, err := cfg.InRepo(os.DirFS(clone.Dir), repo)
 	if err != nil {
-		return nil, fmt.Errorf("jobs of %s:\n%w", clone.dir, err)
+		return nil, fmt.Errorf("jobs of %s:\n%w", clone.Dir, err)
 	}
-	refs := prow.Refs{Org: clone.repo.Owner, Repo: clone.repo.Name, BaseRef: o.Base, BaseSHA: clone.head, CloneURI: "file://" + clone.dir}
+	refs := prow.Refs{Org: repo.Owner, Repo: repo.Name, BaseRef: o.Base, BaseSHA: clone.Head, CloneURI: "file://" + clone.Dir}
 	if o.Pull > 0 {
-		if refs, err = o.pullRefs(ctx, clone.repo); err != nil {
+		if refs, err = o.pullRefs(ctx, repo); err != nil {
 			return nil, err
 		}
-	} else if clone.dirty {
+	} else if unsaved, err := clone.Unsaved(ctx, clone.Head); err != nil {
+		return nil, err
+	} else if len(unsaved) > 0 {
 		fmt.Fprintln(o.Err, "prow: note: changes that are not committed are not tested")
 	}
 	now, id := o.Now(), trigger.JobID(o.Now().Format(time.RFC3339Nano), o.Job, &refs)
@@ -196,7 +198,7 @@ func (o *RunOptions) job(ctx context.Context) (*prow.Job, error) {
 	case per != nil:
 		j = trigger.PeriodicJob(cfg, per, id, now, trigger.Extra{})
 	default:
-		return nil, fmt.Errorf("no job %q for branch %s of %s; there are: %s", o.Job, o.Base, clone.repo, strings.Join(jobNames(cfg, own), ", "))
+		return nil, fmt.Errorf("no job %q for branch %s of %s; there are: %s", o.Job, o.Base, repo, strings.Join(jobNames(cfg, own), ", "))
 	}
 	if j.Spec.DecorationConfig == nil {
 		j.Spec.DecorationConfig = &prow.DecorationConfig{}
@@ -254,54 +256,6 @@ func jobNames(cfg *config.Config, own *config.RepoJobs) []string {
 	}
 	slices.Sort(out)
 	return slices.Compact(out)
-}
-
-// clone is what git says of a folder.
-type clone struct {
-	dir, branch, head string
-	repo              prow.Repo
-	dirty             bool
-}
-
-func lookAtClone(ctx context.Context, dir string) (*clone, error) {
-	git := func(args ...string) (string, error) {
-		cmd := exec.CommandContext(ctx, "git", append([]string{"-C", dir}, args...)...)
-		out, err := cmd.Output()
-		var exit *exec.ExitError
-		if errors.As(err, &exit) {
-			err = fmt.Errorf("git %s in %s: %s", args[0], dir, strings.TrimSpace(string(exit.Stderr)))
-		}
-		return strings.TrimSpace(string(out)), err
-	}
-	c := &clone{}
-	var err error
-	if c.dir, err = git("rev-parse", "--show-toplevel"); err != nil {
-		return nil, fmt.Errorf("%w; run this inside a clone, or name one with --repo-dir", err)
-	}
-	if c.head, err = git("rev-parse", "--verify", "HEAD^{commit}"); err != nil {
-		return nil, fmt.Errorf("%w; commit something first", err)
-	}
-	if c.branch, err = git("symbolic-ref", "--short", "HEAD"); err != nil {
-		c.branch = "HEAD" // detached; --base names the branch
-	}
-	status, err := git("status", "--porcelain")
-	if err != nil {
-		return nil, err
-	}
-	c.dirty = status != ""
-	origin, _ := git("remote", "get-url", "origin") // a clone without origin is named by its folder
-	c.repo = repoOf(origin, c.dir)
-	return c, nil
-}
-
-// repoOf reads owner and name off the address of a remote.
-func repoOf(origin, dir string) prow.Repo {
-	origin = strings.TrimSuffix(strings.TrimRight(origin, "/"), ".git")
-	parts := strings.FieldsFunc(origin, func(r rune) bool { return r == '/' || r == ':' })
-	if len(parts) < 2 {
-		return prow.Repo{Owner: "local", Name: filepath.Base(dir)}
-	}
-	return prow.Repo{Owner: parts[len(parts)-2], Name: parts[len(parts)-1]}
 }
 
 // RunFolder carries out the run that a local runner wrote into folder, and puts its

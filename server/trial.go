@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"bytes"
 	"context"
 	"crypto/rand"
@@ -120,16 +121,17 @@ func (t *trial) keys() error {
 func (t *trial) settle(ctx context.Context, o *TryOptions) error {
 	t.repo, t.branch = prow.Repo{Owner: "greeters", Name: "greet"}, "main"
 	if t.own {
-		c, err := lookAtClone(ctx, o.Repo)
+		c, repo, err := openClone(ctx, o.Repo)
 		if err != nil {
 			return fmt.Errorf("--repo: %w", err)
 		}
-		t.repo, t.branch = prow.Repo{Owner: c.repo.Owner, Name: c.repo.Name}, c.branch
+		_ = c.Close() // it is not read any further
+		t.repo, t.branch = repo, cmp.Or(c.Branch, "HEAD")
 		if slices.Contains(people, t.repo.Owner) {
 			t.repo.Owner += "-org"
 		}
-		o.Repo = c.dir
-		t.ownPeople(c.dir)
+		o.Repo = c.Dir
+		t.ownPeople(c.Dir)
 	}
 	return t.populate(ctx, o.Repo)
 }
