@@ -24,7 +24,7 @@ func (l *loader) assemble(c *Config, in *inputs, rep *report) {
 	explicit := main.DefaultJobTimeout
 	c.ProwConfig = main.ProwConfig
 	c.Version = cmp.Or(main.ConfigVersionSHA, c.Version)
-	c.complete(top, l.res)
+	c.complete(top, l.res, c.Loaded)
 	l.jobs(c, in, &main.JobConfig, explicit, rep)
 	c.Plugins = assemblePlugins(in, rep)
 	c.Plugins.codec = l.codec

@@ -17,8 +17,13 @@ func bomb() string {
 	for i := range 12 {
 		fmt.Fprintf(&b, "- &a%d [%s*a%d]\n", i+1, strings.Repeat(fmt.Sprintf("*a%d, ", i), 8), i)
 	}
-	b.WriteString("gerrit: *a12\n")
+	b.WriteString(lens("*a12"))
 	return b.String()
+}
+
+// lens puts text where anything goes.
+func lens(text string) string {
+	return "deck: {spyglass: {lenses: [{lens: {name: a, config: " + text + "}}]}}\n"
 }
 
 func zip(text []byte) string {
@@ -34,9 +39,9 @@ func TestBadFiles(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ name, text, want string }{
 		{"bomb", bomb(), "config.yaml: aliases in it make too much out of little"},
-		{"loop", "gerrit: &a [*a]\n", `alias "a" contains itself`},
-		{"deep lists", "gerrit: " + strings.Repeat("[", 5000) + strings.Repeat("]", 5000), "config.yaml"},
-		{"deep mappings", "gerrit: " + strings.Repeat("{a: ", 500) + strings.Repeat("}", 500), "deep"},
+		{"loop", lens("&a [*a]"), `alias "a" contains itself`},
+		{"deep lists", lens(strings.Repeat("[", 5000) + strings.Repeat("]", 5000)), "config.yaml"},
+		{"deep mappings", lens(strings.Repeat("{a: ", 500) + strings.Repeat("}", 500)), "deep"},
 		{"binary", "a: \x00\x01\xff\xfe", "is not text in UTF-8 (is it a binary file?)"},
 		{"bad UTF-8", "a: b\nc: \xc3\x28\n", "config.yaml:2: is not text in UTF-8"},
 		{"a NUL", "log_level: a\x00b\n", "is not YAML"},

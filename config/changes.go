@@ -9,7 +9,9 @@ import (
 
 // ChangeMatcher limits a job to changes of files.
 type ChangeMatcher struct {
-	RunIfChanged      string `json:"run_if_changed,omitempty"`
+	// RunIfChanged is a regular expression for paths, not anchored: the job runs if it matches a changed file. Example: ^(cmd|pkg)/
+	RunIfChanged string `json:"run_if_changed,omitempty"`
+	// SkipIfOnlyChanged is a regular expression for paths, not anchored: the job runs unless it matches every changed file. Example: ^docs/|\.md$
 	SkipIfOnlyChanged string `json:"skip_if_only_changed,omitempty"`
 
 	changes *pattern // of whichever of the two is set

@@ -2,16 +2,71 @@ package config
 
 import (
 	"fmt"
-	"html/template"
-	"maps"
 	"slices"
 	"time"
 
 	prow "github.com/prow-ci/prow"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 )
 
-func (d *Deck) complete(at spot) {
+// Deck configures the pages.
+type Deck struct {
+	// TideUpdatePeriod is the pause between two looks at what tide does. Default: 10s
+	TideUpdatePeriod *metav1.Duration `json:"tide_update_period,omitempty"`
+	// HiddenRepos are "org/repo" or "org" whose jobs only those pages show that show hidden ones.
+	HiddenRepos []string `json:"hidden_repos,omitempty"`
+	// Branding changes the looks.
+	Branding *Branding `json:"branding,omitempty"`
+	// GoogleAnalytics is the tracking id that is put on every page.
+	GoogleAnalytics string `json:"google_analytics,omitempty"`
+	// RerunAuthConfigs is the older form of default_rerun_auth_configs: by "org/repo", "org" or "*".
+	RerunAuthConfigs map[string]prow.RerunAuthConfig `json:"rerun_auth_configs,omitempty"`
+	// DefaultRerunAuthConfigs say by repository and cluster who may rerun jobs; the last that matches counts.
+	DefaultRerunAuthConfigs []RerunAuthEntry `json:"default_rerun_auth_configs,omitempty"`
+	// ExternalAgentLogs say where the logs of jobs of other agents are.
+	ExternalAgentLogs []ExternalAgentLog `json:"external_agent_logs,omitempty"`
+	// SkipStoragePathValidation lets any bucket be looked at; false limits it to the buckets of decoration and additional_allowed_buckets. Default: true
+	SkipStoragePathValidation *bool `json:"skip_storage_path_validation,omitempty"`
+	// AdditionalAllowedBuckets may be looked at, too; it needs skip_storage_path_validation: false.
+	AdditionalAllowedBuckets []string `json:"additional_allowed_buckets,omitempty"`
+	// Spyglass configures the page of a run.
+	Spyglass Spyglass `json:"spyglass,omitempty"`
+}
+
+// Branding changes deck's looks.
+type Branding struct {
+	// Logo is the address of a picture.
+	Logo string `json:"logo,omitempty"`
+	// Favicon is the address of the small picture beside the title.
+	Favicon string `json:"favicon,omitempty"`
+	// BackgroundColor is a colour of CSS. Example: "#eee"
+	BackgroundColor string `json:"background_color,omitempty"`
+	// HeaderColor is a colour of CSS. Example: "#004"
+	HeaderColor string `json:"header_color,omitempty"`
+}
+
+// RerunAuthEntry says who may rerun the jobs it matches; the last match counts.
+type RerunAuthEntry struct {
+	// OrgRepo is the "org/repo" or "org" of the jobs; "*" or nothing is every one.
+	OrgRepo string `json:"repo,omitempty"`
+	// Cluster is the cluster of the jobs; "*" or nothing is every one.
+	Cluster string `json:"cluster,omitempty"`
+	// Config says who may.
+	Config *prow.RerunAuthConfig `json:"rerun_auth_configs,omitempty"`
+}
+
+// ExternalAgentLog says where logs of other agents are.
+type ExternalAgentLog struct {
+	// Agent is the agent of the jobs. Example: jenkins
+	Agent string `json:"agent,omitempty"`
+	// Selector is a selector of labels that the jobs have. Default: every job of the agent
+	Selector string `json:"selector,omitempty"`
+	// URLTemplate is a Go template over the ProwJob that makes the address of the log.
+	URLTemplate string `json:"url_template,omitempty"`
+}
+
+func (d *Deck) complete(at spot, res regexps) {
 	lasting(&d.TideUpdatePeriod, 10*time.Second)
 	if len(d.AdditionalAllowedBuckets) > 0 && (d.SkipStoragePathValidation == nil || *d.SkipStoragePathValidation) {
 		at.at("additional_allowed_buckets").hinted("has no effect while any bucket may be viewed", "say skip_storage_path_validation: false")
@@ -24,7 +79,7 @@ func (d *Deck) complete(at spot) {
 		parseTemplate(at.at("url_template"), l.URLTemplate)
 	}
 	d.rerunAuth(at)
-	d.Spyglass.complete(at.at("spyglass"))
+	d.Spyglass.complete(at.at("spyglass"), res)
 }
 
 // rerunAuth turns the older map into entries.
@@ -40,86 +95,12 @@ func (d *Deck) rerunAuth(at spot) {
 		d.DefaultRerunAuthConfigs = append(d.DefaultRerunAuthConfigs, RerunAuthEntry{OrgRepo: k, Config: &c})
 	}
 	if len(d.RerunAuthConfigs) > 0 {
+		at.at("rerun_auth_configs").warn(KindDeprecated, "is an older form", "write default_rerun_auth_configs")
 		return
 	}
 	for i, e := range d.DefaultRerunAuthConfigs {
+		checkSelector(at.at("default_rerun_auth_configs", i, "repo"), e.OrgRepo)
 		checkRerunAuth(at.at("default_rerun_auth_configs", i, "rerun_auth_configs"), e.Config)
-	}
-}
-
-func (s *Spyglass) complete(at spot) {
-	if s.SizeLimit == 0 {
-		s.SizeLimit = 100_000_000
-	}
-	if s.SizeLimit < 0 {
-		at.at("size_limit").wrong(fmt.Sprintf("is %d; want a number of bytes above 0", s.SizeLimit))
-	}
-	if s.PRHistLinkTemplate == "" {
-		s.PRHistLinkTemplate = "/pr-history?org={{.Org}}&repo={{.Repo}}&pr={{.Number}}"
-	}
-	parseTemplate(at.at("pr_history_link_template"), s.PRHistLinkTemplate)
-	if _, err := template.New("").Parse(s.Announcement); err != nil {
-		at.at("announcement").wrong("is not a template: " + err.Error())
-	}
-	s.prefixes(at)
-	for i, l := range s.Lenses {
-		checkPatterns(at.at("lenses", i, "required_files"), l.RequiredFiles)
-		checkPatterns(at.at("lenses", i, "optional_files"), l.OptionalFiles)
-	}
-	s.viewers(at)
-}
-
-// prefixes folds the single prefix into the two maps.
-func (s *Spyglass) prefixes(at spot) {
-	fold := func(key string, m map[string]string) map[string]string {
-		if s.GCSBrowserPrefix == "" {
-			return m
-		}
-		if _, ok := m["*"]; ok {
-			at.at("gcs_browser_prefix").hinted(`goes not together with a "*" in `+key, "keep one of the two")
-		}
-		out := maps.Clone(m)
-		if out == nil {
-			out = map[string]string{}
-		}
-		out["*"] = s.GCSBrowserPrefix
-		return out
-	}
-	s.GCSBrowserPrefixes = fold("gcs_browser_prefixes", s.GCSBrowserPrefixes)
-	s.GCSBrowserPrefixesByBucket = fold("gcs_browser_prefixes_by_bucket", s.GCSBrowserPrefixesByBucket)
-}
-
-// viewers turns the older map into lenses, sorted by the name of the lens.
-func (s *Spyglass) viewers(at spot) {
-	renamed := map[string]string{"build-log-viewer": "buildlog", "metadata-viewer": "metadata", "junit-viewer": "junit"}
-	var out []LensFile
-	for _, pattern := range keysOf(s.Viewers) {
-		checkPatterns(at.at("viewers", pattern), []string{pattern})
-		for _, name := range s.Viewers[pattern] {
-			if n, ok := renamed[name]; ok {
-				name = n
-			}
-			l := LensFile{RequiredFiles: []string{pattern}}
-			l.Lens.Name = name
-			out = append(out, l)
-		}
-	}
-	slices.SortStableFunc(out, func(a, b LensFile) int {
-		switch {
-		case a.Lens.Name < b.Lens.Name:
-			return -1
-		case a.Lens.Name > b.Lens.Name:
-			return 1
-		}
-		return 0
-	})
-	s.Lenses = slices.Concat(s.Lenses, out)
-}
-
-func checkPatterns(at spot, list []string) {
-	res := newRegexps()
-	for i, text := range list {
-		res.compile(at.at(i), text)
 	}
 }
 

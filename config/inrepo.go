@@ -17,6 +17,27 @@ const (
 	InRepoDir  = ".prow"
 )
 
+// InRepoConfig says which repositories may bring their own jobs.
+type InRepoConfig struct {
+	// Enabled says by "org/repo", "org" or "*" whether repositories may bring jobs; the most particular counts. Default: false
+	Enabled map[string]*bool `json:"enabled,omitempty"`
+	// AllowedClusters are the clusters that such jobs may use, by "org/repo", "org" and "*", which add up. Default: {"*": [default]}
+	AllowedClusters map[string][]string `json:"allowed_clusters,omitempty"`
+}
+
+func (i *InRepoConfig) complete(at spot) {
+	clusters := map[string][]string{"*": {DefaultCluster}}
+	for k, v := range i.AllowedClusters {
+		clusters[k] = v
+		for n, name := range v {
+			if name == "" || name == "*" {
+				at.at("allowed_clusters", k, n).warn(KindNoEffect, fmt.Sprintf("%q names no cluster", name), "name every cluster; patterns are not possible")
+			}
+		}
+	}
+	i.AllowedClusters = clusters
+}
+
 // maxInRepoFiles bounds what one repository may make Prow read.
 const maxInRepoFiles = 2000
 
@@ -37,10 +58,13 @@ func TouchesInRepo(files []string) bool {
 	return slices.ContainsFunc(files, func(f string) bool { return f == InRepoFile || strings.HasPrefix(f, InRepoDir+"/") })
 }
 
-// inRepoFile is what a repository may say.
-type inRepoFile struct {
-	Presets     []Preset     `json:"presets,omitempty"`
-	Presubmits  []Presubmit  `json:"presubmits,omitempty"`
+// InRepoFile is what a repository may say.
+type InRepoFile struct {
+	// Presets are settings for jobs of this repository's own files which carry certain labels.
+	Presets []Preset `json:"presets,omitempty"`
+	// Presubmits are jobs that test pull requests of this repository.
+	Presubmits []Presubmit `json:"presubmits,omitempty"`
+	// Postsubmits are jobs that test branches of this repository after a push.
 	Postsubmits []Postsubmit `json:"postsubmits,omitempty"`
 }
 
@@ -83,14 +107,14 @@ func (c *Config) finishInRepo(in *inputs, r prow.Repo, rep *report) *JobConfig {
 	}
 	s.presets = slices.Clone(s.presets)
 	for _, f := range in.jobs {
-		s.presets = append(s.presets, f.value.(*inRepoFile).Presets...)
+		s.presets = append(s.presets, f.value.(*InRepoFile).Presets...)
 	}
 	s.presetLabels = labelsOf(s.presets)
 	res := c.res.below()
 	own := &JobConfig{PresubmitsStatic: map[string][]Presubmit{}, PostsubmitsStatic: map[string][]Postsubmit{}}
 	for _, file := range in.jobs {
 		f := &finisher{shared: &s, rep: rep, file: file.name, res: res}
-		v := file.value.(*inRepoFile)
+		v := file.value.(*InRepoFile)
 		own.join(&JobConfig{
 			PresubmitsStatic:  map[string][]Presubmit{r.String(): f.presubmits([]any{"presubmits"}, r.String(), v.Presubmits)},
 			PostsubmitsStatic: map[string][]Postsubmit{r.String(): f.postsubmits([]any{"postsubmits"}, r.String(), v.Postsubmits)},
@@ -141,7 +165,7 @@ func (c *Config) inRepoSources(fsys fs.FS, rep *report) []*source {
 	total := 0
 	var out []*source
 	for _, name := range names {
-		s := &source{name: path.Clean(name), fsys: fsys, codec: c.codec, as: func() any { return new(inRepoFile) }, unknown: KindUnknownAll}
+		s := &source{name: path.Clean(name), fsys: fsys, codec: c.codec, as: func() any { return new(InRepoFile) }, unknown: KindUnknownAll}
 		if _, err := fs.Stat(fsys, name); errors.Is(err, fs.ErrNotExist) && name == InRepoFile {
 			continue
 		}

@@ -3,8 +3,13 @@ package config
 import (
 	"context"
 	"fmt"
+	"io/fs"
+	"path"
 	"slices"
+	"strings"
 	"sync"
+
+	prow "github.com/prow-ci/prow"
 )
 
 // Inspection is a configuration as far as it could be put together, what was
@@ -19,6 +24,7 @@ type Inspection struct {
 	Files    int
 
 	in    *inputs
+	own   map[string]*source // files of a repository, by the name they are shown with
 	mu    sync.Mutex
 	trees map[string]*tree
 }
@@ -45,7 +51,7 @@ type PlacedQuery struct {
 func Inspect(ctx context.Context, p Paths) *Inspection {
 	l := newLoader(p)
 	l.precise = true
-	x := &Inspection{Config: &Config{Plugins: &Plugins{}, res: l.res, codec: l.codec}, in: &inputs{}, trees: map[string]*tree{}}
+	x := &Inspection{Config: &Config{Plugins: &Plugins{}, res: l.res, codec: l.codec}, in: &inputs{}, own: map[string]*source{}, trees: map[string]*tree{}}
 	rep := &report{}
 	x.read(ctx, l, rep)
 	x.Problems = append(rep.errors(x.in), rep.warnings(x.in)...)
@@ -116,6 +122,15 @@ func (x *Inspection) longest(main *source, extra []*source, path []any) Place {
 // Place returns the place of what is below j.
 func (j *JobBase) Place(more ...any) Place { return Place{j.Source.File, j.path}.At(more...) }
 
+// Place returns the place of a plugin in the list of a selector.
+func (p *Plugins) Place(selector string, i int) Place {
+	at := Place{p.from["plugins\x00"+selector], []any{"plugins", selector}}
+	if !p.Plugins[selector].old {
+		at = at.At("plugins")
+	}
+	return at.At(i)
+}
+
 // Put sets where p is, and the line itself. A value that is not there is placed
 // where it should be.
 func (x *Inspection) Put(p *Problem, at Place) {
@@ -128,10 +143,43 @@ func (x *Inspection) Put(p *Problem, at Place) {
 
 // Line returns a line of a file that was read, or "".
 func (x *Inspection) Line(file string, n int) string {
-	if x.in.named(file) == nil {
+	if x.source(file) == nil {
 		return ""
 	}
 	return x.tree(file).line(n)
+}
+
+func (x *Inspection) source(file string) *source {
+	if s := x.in.named(file); s != nil {
+		return s
+	}
+	return x.own[file]
+}
+
+// InRepo reads the own jobs of r, whose tree fsys is, whether or not r may bring
+// any. root is put before the names of its files.
+func (x *Inspection) InRepo(fsys fs.FS, root string, r prow.Repo) (*JobConfig, Problems) {
+	rep := &report{}
+	in := &inputs{jobs: x.Config.inRepoSources(fsys, rep)}
+	for _, s := range in.jobs {
+		rep.problems = append(rep.problems, s.problems...)
+		x.own[path.Join(root, s.name)] = s
+	}
+	own := x.Config.finishInRepo(in, r, rep)
+	found := append(rep.errors(in), rep.warnings(in)...)
+	for i := range found {
+		found[i].File = path.Join(root, found[i].File)
+	}
+	for i := range own.PresubmitsStatic[r.String()] {
+		s := &own.PresubmitsStatic[r.String()][i].Source
+		s.File = path.Join(root, s.File)
+	}
+	for i := range own.PostsubmitsStatic[r.String()] {
+		s := &own.PostsubmitsStatic[r.String()][i].Source
+		s.File = path.Join(root, s.File)
+	}
+	x.Files += len(in.jobs)
+	return own, found
 }
 
 func (x *Inspection) tree(file string) *tree {
@@ -139,7 +187,7 @@ func (x *Inspection) tree(file string) *tree {
 	defer x.mu.Unlock()
 	t, ok := x.trees[file]
 	if !ok {
-		t = treeOf(x.in.named(file))
+		t = treeOf(x.source(file))
 		x.trees[file] = t
 	}
 	return t
@@ -164,21 +212,55 @@ func (t *tree) reach(p trail) int {
 	return len(p)
 }
 
-// Shard is a supplemental file and what it is about.
-type Shard struct {
-	File, Dir string // Dir is the folder of the command line that it was found in
-	// Orgs and Repos are those it speaks of; Global says that it also speaks of
-	// more than organisations and repositories.
-	Orgs, Repos []string
-	Global      bool
-}
-
 // DidYouMean returns `did you mean "x"?` for the member of known that is like
 // what was written, or "".
 func DidYouMean(written string, known []string) string {
-	h := didYouMean(written, known)
-	if h == "" {
-		return ""
+	return strings.TrimPrefix(didYouMean(written, known), "; ")
+}
+
+// Typo returns the member of known that written is in all likelihood a slip of:
+// one letter off, two in longer names; another number is no slip. It returns ""
+// if written is known, or like nothing.
+func Typo(written string, known []string) string {
+	limit := 2
+	if len(written) >= 12 {
+		limit = 3
 	}
-	return h[2:]
+	best, least := "", limit
+	bare := withoutDigits(written)
+	for _, k := range known {
+		if k == written {
+			return ""
+		}
+		if len(written) < 4 || withoutDigits(k) == bare {
+			continue
+		}
+		if d := distance(written, k, limit); d < least {
+			best, least = k, d
+		}
+	}
+	return best
+}
+
+func withoutDigits(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= '0' && r <= '9' {
+			return -1
+		}
+		return r
+	}, s)
+}
+
+// DecorationFaults says what a merged decoration lacks.
+func DecorationFaults(d *prow.DecorationConfig) []string {
+	rep := &report{}
+	checkDecoration(spot{rep: rep}, d)
+	var out []string
+	for _, f := range rep.pending {
+		out = append(out, strings.TrimSpace(f.path.String()+" "+f.Text))
+	}
+	if g := d.GCSConfiguration; g != nil && g.Bucket == "" && g.LocalOutputDir == "" {
+		out = append(out, "gcs_configuration names no bucket, so logs and artifacts go nowhere")
+	}
+	return out
 }

@@ -12,9 +12,12 @@ import (
 // here: the plugin declares a struct for its own and reads it through
 // plugin.Section.
 type Plugins struct {
-	Plugins         map[string]OrgPlugins       `json:"plugins,omitempty"`
+	// Plugins names the plugins that run, by "org" or "org/repo".
+	Plugins map[string]OrgPlugins `json:"plugins,omitempty"`
+	// ExternalPlugins are plugins that webhooks are sent on to, by "org" or "org/repo".
 	ExternalPlugins map[string][]ExternalPlugin `json:"external_plugins,omitempty"`
-	Owners          Owners                      `json:"owners,omitempty"`
+	// Owners configures how OWNERS files are read.
+	Owners Owners `json:"owners,omitempty"`
 
 	// Sections holds every other top-level key as JSON, shards merged in.
 	Sections map[string]json.RawMessage `json:"-"`
@@ -28,7 +31,9 @@ type Plugins struct {
 
 // OrgPlugins names the plugins of an organisation or repository.
 type OrgPlugins struct {
-	Plugins       []string `json:"plugins,omitempty"`
+	// Plugins are the names of plugins. Example: [trigger, lgtm, approve, hold]
+	Plugins []string `json:"plugins,omitempty"`
+	// ExcludedRepos are names of repositories of the organisation in which they do not run. Example: [sandbox]
 	ExcludedRepos []string `json:"excluded_repos,omitempty"`
 
 	old bool // written as a mere list of names
@@ -36,22 +41,31 @@ type OrgPlugins struct {
 
 // ExternalPlugin is a plugin reached over HTTP.
 type ExternalPlugin struct {
-	Name     string   `json:"name"`
-	Endpoint string   `json:"endpoint,omitempty"` // default http://<name>
-	Events   []string `json:"events,omitempty"`   // empty: all
+	// Name is the plugin's name.
+	Name string `json:"name"`
+	// Endpoint is the address that webhooks are sent to. Default: http:// and the name
+	Endpoint string `json:"endpoint,omitempty"`
+	// Events are the kinds of webhooks that are sent. Default: all Example: [pull_request, issue_comment]
+	Events []string `json:"events,omitempty"`
 }
 
 // Owners configures how OWNERS files are read.
 type Owners struct {
-	MDYAMLRepos       []string                   `json:"mdyamlrepos,omitempty"`
-	SkipCollaborators []string                   `json:"skip_collaborators,omitempty"`
-	LabelsDenyList    []string                   `json:"labels_denylist,omitempty"`
-	Filenames         map[string]OwnersFilenames `json:"filenames,omitempty"`
+	// MDYAMLRepos are "org" or "org/repo" in which Markdown files may carry owners in their head.
+	MDYAMLRepos []string `json:"mdyamlrepos,omitempty"`
+	// SkipCollaborators are "org" or "org/repo" in which collaborators do not matter, only OWNERS files.
+	SkipCollaborators []string `json:"skip_collaborators,omitempty"`
+	// LabelsDenyList are labels that OWNERS files cannot give; an empty list permits all. Default: [approved, lgtm]
+	LabelsDenyList []string `json:"labels_denylist,omitempty"`
+	// Filenames are other names of the files, by "org" or "org/repo".
+	Filenames map[string]OwnersFilenames `json:"filenames,omitempty"`
 }
 
 // OwnersFilenames names the files; empty members mean the defaults.
 type OwnersFilenames struct {
-	Owners        string `json:"owners,omitempty"`
+	// Owners is the name of the files with owners. Default: OWNERS
+	Owners string `json:"owners,omitempty"`
+	// OwnersAliases is the name of the file with names of groups. Default: OWNERS_ALIASES
 	OwnersAliases string `json:"owners_aliases,omitempty"`
 }
 

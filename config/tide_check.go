@@ -22,12 +22,7 @@ const (
 func (t *Tide) complete(at spot, res regexps) {
 	lasting(&t.SyncPeriod, time.Minute)
 	lasting(&t.StatusUpdatePeriod, t.SyncPeriod.Duration)
-	if t.MaxGoroutines == 0 {
-		t.MaxGoroutines = 20
-	}
-	if t.MaxGoroutines < 0 {
-		at.at("max_goroutines").wrong(fmt.Sprintf("is %d; want a number above 0", t.MaxGoroutines))
-	}
+	positive(at.at("max_goroutines"), &t.MaxGoroutines, 20)
 	for i := range t.Queries {
 		t.Queries[i].check(at.at("queries", i))
 	}
@@ -47,6 +42,11 @@ func (t *Tide) complete(at spot, res regexps) {
 		}
 	}
 	t.ContextOptions.check(at.at("context_options"), res)
+	if t.Gerrit != nil {
+		g := *t.Gerrit
+		g.complete(at.at("gerrit"))
+		t.Gerrit = &g
+	}
 }
 
 func (t *Tide) templates(at spot) {
@@ -79,6 +79,12 @@ func (t *Tide) addresses(at spot) {
 			at.at(key).hinted("goes not together with "+key+"s", "keep one of the two")
 		}
 		return map[string]string{"*": one}
+	}
+	if t.PRStatusBaseURL != "" {
+		at.at("pr_status_base_url").warn(KindDeprecated, "is an older form", `write pr_status_base_urls: {"*": …}`)
+	}
+	if t.TargetURL != "" {
+		at.at("target_url").warn(KindDeprecated, "is an older form", `write target_urls: {"*": …}`)
 	}
 	t.TargetURLs = fold("target_url", t.TargetURL, t.TargetURLs)
 	if _, ok := t.PRStatusBaseURLs["*"]; len(t.PRStatusBaseURLs) > 0 && !ok {

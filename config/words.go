@@ -2,11 +2,14 @@ package config
 
 import (
 	"fmt"
+	"io"
 	"maps"
 	"net/url"
 	"slices"
 	"strings"
 	"text/template"
+
+	prow "github.com/prow-ci/prow"
 )
 
 // keysOf returns the keys of m, sorted.
@@ -66,7 +69,22 @@ func checkURL(at spot, text string) {
 
 // parseTemplate parses a Go template, or says at its place what is wrong.
 func parseTemplate(at spot, text string) *template.Template {
-	t, err := template.New("").Parse(text)
+	return parseTemplateWith(at, text, nil)
+}
+
+// checkReportTemplate parses a template over a ProwJob, and tries it on an empty one.
+func checkReportTemplate(at spot, text string) {
+	t := parseTemplate(at, text)
+	if t == nil {
+		return
+	}
+	if err := t.Execute(io.Discard, &prow.Job{}); err != nil {
+		at.hinted("cannot be filled in: "+strings.TrimPrefix(err.Error(), "template: :"), "it is a template over a ProwJob, for example {{.Spec.Job}}")
+	}
+}
+
+func parseTemplateWith(at spot, text string, funcs template.FuncMap) *template.Template {
+	t, err := template.New("").Funcs(funcs).Parse(text)
 	if err != nil {
 		at.wrong("is not a template: " + strings.TrimPrefix(err.Error(), "template: :"))
 		return nil
