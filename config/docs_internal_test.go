@@ -82,7 +82,7 @@ func TestEveryKeyIsDocumented(t *testing.T) {
 			walk(f.Type)
 		}
 	}
-	for _, v := range []any{JobConfig{}, ProwConfig{}, Plugins{}, InRepoFile{}} {
+	for _, v := range []any{JobConfig{}, ProwConfig{}, Plugins{}, InRepoJobs{}} {
 		walk(reflect.TypeOf(v))
 	}
 	if keys < 250 {

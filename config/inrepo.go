@@ -58,8 +58,8 @@ func TouchesInRepo(files []string) bool {
 	return slices.ContainsFunc(files, func(f string) bool { return f == InRepoFile || strings.HasPrefix(f, InRepoDir+"/") })
 }
 
-// InRepoFile is what a repository may say.
-type InRepoFile struct {
+// InRepoJobs is what a repository may say.
+type InRepoJobs struct {
 	// Presets are settings for jobs of this repository's own files which carry certain labels.
 	Presets []Preset `json:"presets,omitempty"`
 	// Presubmits are jobs that test pull requests of this repository.
@@ -107,14 +107,14 @@ func (c *Config) finishInRepo(in *inputs, r prow.Repo, rep *report) *JobConfig {
 	}
 	s.presets = slices.Clone(s.presets)
 	for _, f := range in.jobs {
-		s.presets = append(s.presets, f.value.(*InRepoFile).Presets...)
+		s.presets = append(s.presets, f.value.(*InRepoJobs).Presets...)
 	}
 	s.presetLabels = labelsOf(s.presets)
 	res := c.res.below()
 	own := &JobConfig{PresubmitsStatic: map[string][]Presubmit{}, PostsubmitsStatic: map[string][]Postsubmit{}}
 	for _, file := range in.jobs {
 		f := &finisher{shared: &s, rep: rep, file: file.name, res: res}
-		v := file.value.(*InRepoFile)
+		v := file.value.(*InRepoJobs)
 		own.join(&JobConfig{
 			PresubmitsStatic:  map[string][]Presubmit{r.String(): f.presubmits([]any{"presubmits"}, r.String(), v.Presubmits)},
 			PostsubmitsStatic: map[string][]Postsubmit{r.String(): f.postsubmits([]any{"postsubmits"}, r.String(), v.Postsubmits)},
@@ -165,7 +165,7 @@ func (c *Config) inRepoSources(fsys fs.FS, rep *report) []*source {
 	total := 0
 	var out []*source
 	for _, name := range names {
-		s := &source{name: path.Clean(name), fsys: fsys, codec: c.codec, as: func() any { return new(InRepoFile) }, unknown: KindUnknownAll}
+		s := &source{name: path.Clean(name), fsys: fsys, codec: c.codec, as: func() any { return new(InRepoJobs) }, unknown: KindUnknownAll}
 		if _, err := fs.Stat(fsys, name); errors.Is(err, fs.ErrNotExist) && name == InRepoFile {
 			continue
 		}
