@@ -45,6 +45,8 @@ var floors = map[string]string{
 
 	// For tests: a sandbox, a client of it, mirrors, all joined.
 	"prowtest/world": ". git sandbox github config inrepo plugin hook sqlite",
+	// A real Kubernetes control plane; it starts programs and knows nothing of ours.
+	"prowtest/cluster": "",
 	// Plays scripts on a world with hook and whatever plugins a test gives it.
 	"prowtest/story": ". config git inrepo plugin hook sandbox github sqlite prowtest prowtest/world",
 

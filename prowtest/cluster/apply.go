@@ -1,0 +1,39 @@
+//go:build linux
+
+package cluster
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os/exec"
+)
+
+// Apply hands manifests to kubectl apply, as a person does, and waits until
+// definitions of resources are served.
+func (c *Cluster) Apply(ctx context.Context, manifests []byte) error {
+	if _, err := c.Kubectl(ctx, manifests, "apply", "-f", "-"); err != nil {
+		return err
+	}
+	if !bytes.Contains(manifests, []byte("kind: CustomResourceDefinition")) {
+		return nil
+	}
+	_, err := c.Kubectl(ctx, manifests, "wait", "--for=condition=Established", "--timeout=60s", "-f", "-")
+	return err
+}
+
+// Kubectl runs kubectl as the administrator and returns what it prints.
+func (c *Cluster) Kubectl(ctx context.Context, stdin []byte, args ...string) (string, error) {
+	bin, err := binaries()
+	if err != nil {
+		return "", err
+	}
+	cmd := exec.CommandContext(ctx, bin+"/kubectl", append([]string{"--kubeconfig=" + c.Kubeconfig}, args...)...)
+	cmd.Stdin = bytes.NewReader(stdin)
+	var out, complaints bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &complaints
+	if err := cmd.Run(); err != nil {
+		return out.String(), fmt.Errorf("kubectl %v: %w: %s", args, err, complaints.String())
+	}
+	return out.String(), nil
+}

@@ -1,0 +1,204 @@
+//go:build linux
+
+// Package cluster runs a real Kubernetes control plane for tests: etcd and the
+// API server, on free ports of this machine, without root.
+//
+// Takes: the programs that scripts/kubernetes builds. Gives: a kubeconfig, and
+// the power to kill and restart each part. Woken by: its caller. Whatever
+// becomes of the test's process, nothing is left running.
+package cluster
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+)
+
+// The parts of a control plane, as Kill and Restart name them.
+const (
+	Etcd      = "etcd"
+	APIServer = "kube-apiserver"
+)
+
+// Cluster is a running control plane.
+type Cluster struct {
+	// Kubeconfig is a file that lets in the administrator, by the context "test".
+	Kubeconfig string
+	// URL, CA and Token are the same for those who speak for themselves.
+	URL   string
+	CA    string // a PEM file
+	Token string
+
+	dir      string
+	etcd     string
+	client   *http.Client
+	nursery  *nursery
+	mu       sync.Mutex
+	commands map[string][]string
+}
+
+// Start brings up a control plane that keeps everything in dir, and waits until
+// it is ready.
+func Start(ctx context.Context, dir string) (*Cluster, error) {
+	bin, err := binaries()
+	if err != nil {
+		return nil, err
+	}
+	ports, err := freePorts(3)
+	if err != nil {
+		return nil, err
+	}
+	c := &Cluster{
+		dir: dir, Token: "administrator",
+		URL: fmt.Sprintf("https://127.0.0.1:%d", ports[2]), etcd: fmt.Sprintf("http://127.0.0.1:%d", ports[0]),
+		CA: filepath.Join(dir, "ca.pem"), Kubeconfig: filepath.Join(dir, "kubeconfig"),
+	}
+	if err := c.writeFiles(); err != nil {
+		return nil, err
+	}
+	c.commands = map[string][]string{
+		Etcd:      c.etcdCommand(bin, fmt.Sprintf("http://127.0.0.1:%d", ports[1])),
+		APIServer: c.serverCommand(bin, ports[2]),
+	}
+	c.nursery = newNursery()
+	if err := errors.Join(c.Restart(ctx, Etcd), c.Restart(ctx, APIServer)); err != nil {
+		c.Stop()
+		return nil, err
+	}
+	return c, nil
+}
+
+// Stop ends everything.
+func (c *Cluster) Stop() { c.nursery.stop() }
+
+// Kill ends a part at once, as a power cut would, and returns when it is gone.
+func (c *Cluster) Kill(part string) { c.nursery.kill(part) }
+
+// Restart starts a part that does not run and waits until it is ready.
+func (c *Cluster) Restart(ctx context.Context, part string) error {
+	c.mu.Lock()
+	command := c.commands[part]
+	c.mu.Unlock()
+	log := c.log(part)
+	if err := c.nursery.start(part, command, log); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	for {
+		err := c.ready(ctx, part)
+		if err == nil {
+			return nil
+		}
+		if ended := c.nursery.ended(part); ended || ctx.Err() != nil {
+			return fmt.Errorf("%s does not come up: %w; the end of its log:\n%s", part, err, tail(log))
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+func (c *Cluster) ready(ctx context.Context, part string) error {
+	url := c.etcd + "/health"
+	if part == APIServer {
+		url = c.URL + "/readyz"
+	}
+	_, err := c.Do(ctx, http.MethodGet, url, nil)
+	return err
+}
+
+// Do sends a request as the administrator and returns the answer. url may be a
+// path of the API server.
+func (c *Cluster) Do(ctx context.Context, method, url string, body io.Reader, header ...string) ([]byte, error) {
+	if strings.HasPrefix(url, "/") {
+		url = c.URL + url
+	}
+	req, err := http.NewRequestWithContext(ctx, method, url, body)
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Authorization", "Bearer "+c.Token)
+	for _, h := range header {
+		name, value, _ := strings.Cut(h, ": ")
+		req.Header.Set(name, value)
+	}
+	res, err := c.client.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer res.Body.Close()
+	b, err := io.ReadAll(res.Body)
+	if err == nil && res.StatusCode >= 300 {
+		err = fmt.Errorf("%s %s: %s: %s", method, url, res.Status, b)
+	}
+	return b, err
+}
+
+// Compact makes etcd forget all that is not current, as it does by itself every
+// few minutes: a watch that asks for older changes is then told to begin anew.
+func (c *Cluster) Compact(ctx context.Context) error {
+	b, err := c.Do(ctx, http.MethodPost, c.etcd+"/v3/kv/range", strings.NewReader(`{"key":"Lw=="}`))
+	if err != nil {
+		return err
+	}
+	_, after, _ := strings.Cut(string(b), `"revision":"`)
+	revision, _, _ := strings.Cut(after, `"`)
+	_, err = c.Do(ctx, http.MethodPost, c.etcd+"/v3/kv/compaction", strings.NewReader(`{"physical":true,"revision":"`+revision+`"}`))
+	return err
+}
+
+// binaries returns the folder of the programs.
+func binaries() (string, error) {
+	dir := os.Getenv("PROW_KUBERNETES")
+	if dir == "" {
+		cache, err := os.UserCacheDir()
+		if err != nil {
+			return "", err
+		}
+		dir = filepath.Join(cache, "prow-kubernetes", Version)
+	}
+	if _, err := os.Stat(filepath.Join(dir, APIServer)); err != nil {
+		return "", fmt.Errorf("there is no Kubernetes in %s: run scripts/kubernetes, which builds it once (about 5 minutes)", dir)
+	}
+	return dir, nil
+}
+
+// Version of Kubernetes, as in tools/kubernetes/go.mod.
+const Version = "v1.34.4"
+
+func freePorts(n int) (ports []int, err error) {
+	for range n {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return nil, err
+		}
+		defer l.Close()
+		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
+	}
+	return ports, nil
+}
+
+func (c *Cluster) log(part string) string { return filepath.Join(c.dir, part+".log") }
+
+func tail(file string) string {
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return err.Error()
+	}
+	return string(b[max(0, len(b)-2000):])
+}
+
+func (c *Cluster) trust(ca []byte) {
+	pool := x509.NewCertPool()
+	pool.AppendCertsFromPEM(ca)
+	c.client = &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}}}
+}
