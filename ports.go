@@ -193,5 +193,22 @@ type Artifacts interface {
 	URL(name string) string
 }
 
+// ServingArtifacts is implemented by Artifacts that others can serve to a browser
+// without us, as buckets do: they keep how each file is to be served.
+type ServingArtifacts interface {
+	Artifacts
+	// CreateServed is Create, and how the file is served. What is written comes
+	// compressed already where s has an encoding; whoever opens the file reads it
+	// decompressed.
+	CreateServed(ctx context.Context, name string, s Served) (io.WriteCloser, error)
+}
+
+// Served is how a file is served. What is empty is left to the store.
+type Served struct {
+	ContentType     string
+	ContentEncoding string            // "gzip" or ""
+	Metadata        map[string]string // keys with the store's own prefix, if any, as x-goog-meta-
+}
+
 // Clock tells the time. Tests hold the hands.
 type Clock func() time.Time

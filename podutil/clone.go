@@ -2,6 +2,7 @@ package podutil
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -28,6 +29,11 @@ type Cloner struct {
 	Cookies string
 	Scratch string          // folder for files of our own; needed for Hosts
 	Pauses  []time.Duration // before each further try of a fetch that the network spoiled
+	// UserName and UserEmail are written into each clone, and name who merges;
+	// both "" for ours.
+	UserName  string
+	UserEmail string
+	Parallel  int // clones at one time; 0 for all
 }
 
 // Login is a name and password for all addresses with the scheme and host of URL.
@@ -35,6 +41,8 @@ type Login struct {
 	URL      string `json:"url"`
 	Username string `json:"username,omitempty"`
 	Token    string `json:"token"`
+
+	secret string // what must not be seen, if it is not the token
 }
 
 // Who is named in the merges made for a test.
@@ -77,8 +85,13 @@ func (c *Cloner) Clone(ctx context.Context, refs []prow.Refs) []Record {
 	}
 	records := make([]Record, len(refs))
 	var wg sync.WaitGroup
+	room := make(chan struct{}, cmp.Or(max(c.Parallel, 0), len(refs), 1))
 	for i := range refs {
-		wg.Go(func() { records[i] = c.one(ctx, refs[i]) })
+		room <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-room }()
+			records[i] = c.one(ctx, refs[i])
+		})
 	}
 	wg.Wait()
 	return records
@@ -156,16 +169,17 @@ func (k *clone) perform(ctx context.Context) error {
 // login prepares the environment of git.
 func (k *clone) login() error {
 	remote := git.Remote{URL: k.uri}
-	for _, l := range k.c.Logins {
-		if sameHost(l.URL, k.uri) {
-			remote.Username = l.Username
-			remote.Token = func(context.Context) (string, error) { return l.Token, nil }
-			break
-		}
+	login := k.c.login(k.uri)
+	if login != nil {
+		remote.Username = login.Username
+		remote.Token = func(context.Context) (string, error) { return login.Token, nil }
 	}
 	env, token, err := remote.Login(context.Background()) // nothing is asked, the token is here
 	if err != nil {
 		return err
+	}
+	if login != nil && login.secret != "" {
+		token = login.secret
 	}
 	// One file is made sooner, and deleted sooner, than one for each object; and
 	// what is thrown away need not survive a power cut.
@@ -175,6 +189,18 @@ func (k *clone) login() error {
 	}
 	k.env, k.token = env, token
 	return k.ssh()
+}
+
+// login is that of an address itself, else that of its host, else nil.
+func (c *Cloner) login(uri string) *Login {
+	for _, fits := range []func(a, b string) bool{strings.EqualFold, sameHost} {
+		for i := range c.Logins {
+			if fits(c.Logins[i].URL, uri) {
+				return &c.Logins[i]
+			}
+		}
+	}
+	return nil
 }
 
 // ssh lets git log in with the given keys and no other.
@@ -224,7 +250,7 @@ func (k *clone) init() error {
 		}
 	}
 	config := fmt.Sprintf("[core]\n\trepositoryformatversion = 0\n\tfilemode = true\n\tbare = false\n\tlogallrefupdates = true\n"+
-		"[user]\n\tname = %s\n\temail = %s\n", userName, userEmail)
+		"[user]\n\tname = %s\n\temail = %s\n", configValue(cmp.Or(k.c.UserName, userName)), configValue(cmp.Or(k.c.UserEmail, userEmail)))
 	for name, text := range map[string]string{"HEAD": "ref: refs/heads/main\n", "config": config} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
 			return err
@@ -232,6 +258,11 @@ func (k *clone) init() error {
 	}
 	k.record.Commands = append(k.record.Commands, Command{Command: "git init " + k.dir, Duration: time.Since(began)})
 	return nil
+}
+
+// configValue is a value as git's configuration files quote it.
+func configValue(s string) string {
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`).Replace(s) + `"`
 }
 
 // head returns the commit that is checked out.

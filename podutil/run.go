@@ -38,7 +38,6 @@ type Run struct {
 	secrets  []string
 	hideOnce sync.Once
 	hide     []string
-	warnings []string
 }
 
 // Result is how a run ended.
@@ -106,19 +105,41 @@ func (r *Run) do(ctx context.Context) Result {
 	if err := r.prepare(); err != nil {
 		return r.broken(fmt.Errorf("the folder of the run could not be prepared: %w", err))
 	}
-	up := &upload{r: r, ctx: context.WithoutCancel(ctx)}
+	up := &upload{
+		ctx: context.WithoutCancel(ctx), to: r.Artifacts, job: r.Job, dir: prow.Dir(r.Job),
+		hidden: r.hidden, rules: r.rules(), pause: uploadPause, latestLock: r.LatestLock,
+	}
 	containers, err := r.containers()
 	if err != nil {
-		up.started(nil)
-		return up.finish(r.broken(err), nil)
+		r.started(up, nil)
+		return r.finish(up, r.broken(err), nil)
 	}
 	records, clone := r.clone(ctx)
-	up.started(records)
+	r.started(up, records)
 	if clone.Verdict != "" {
-		up.cloneLogAsBuildLog(records)
-		return up.finish(clone, containers)
+		r.cloneLogAsBuildLog(up, records)
+		return r.finish(up, clone, containers)
 	}
-	return up.finish(r.test(ctx, containers), containers)
+	return r.finish(up, r.test(ctx, containers), containers)
+}
+
+// started tells where the run is to be found, and what it tests.
+func (r *Run) started(u *upload, records []Record) {
+	u.started(r.began, records)
+	u.fail(u.json(u.name(prow.ProwJobFile), r.Job))
+	where := r.Artifacts.URL(u.dir)
+	if where == "" {
+		where = u.dir
+	}
+	u.pointers(where)
+}
+
+// rules say which artifacts are searched for secrets.
+func (r *Run) rules() *prow.CensoringOptions {
+	if d := r.Job.Spec.DecorationConfig; d != nil {
+		return d.CensoringOptions
+	}
+	return nil
 }
 
 // prepare makes the places of the run.

@@ -21,7 +21,7 @@ func (r *Run) clone(ctx context.Context) ([]Record, Result) {
 	home := filepath.Join(r.Folder, homeDir)
 	c := &Cloner{Root: home, Logins: r.Logins, Scratch: filepath.Join(r.Folder, scratchDir), Pauses: Pauses()}
 	if err := r.keys(c, refs); err != nil {
-		return []Record{{Failed: true, Commands: []Command{{Command: "find the keys to clone with", Error: err.Error()}}, err: err}}, r.broken(err)
+		return failedSetup("find the keys to clone with", err), r.broken(err)
 	}
 	records := c.Clone(ctx, refs)
 	if ctx.Err() != nil {
