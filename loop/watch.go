@@ -75,6 +75,9 @@ type Bell struct {
 
 // Ring yields ids to whoever watches.
 func (b *Bell) Ring(ids ...string) {
+	if len(ids) == 0 {
+		return
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.waiting == nil {

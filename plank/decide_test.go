@@ -215,3 +215,40 @@ func TestShort(t *testing.T) {
 		}
 	}
 }
+
+// Two workers meet two jobs of one name at once: whoever is faster, the older job
+// starts first.
+func TestTheOlderStartsFirst(t *testing.T) {
+	t.Parallel()
+	var l ledger
+	job := func(id string) *prow.Job {
+		return &prow.Job{ObjectMeta: metav1.ObjectMeta{Name: id}, Spec: prow.Spec{Job: "unit", MaxConcurrency: 1}}
+	}
+	rules := &config.Plank{}
+	take := func(id string, want bool, words string) {
+		t.Helper()
+		ok, why, err := l.take(id, rules)
+		if ok != want || err != nil || (words == "") != (why == "") || !strings.Contains(why, words) {
+			t.Errorf("take(%s) = %v, %q, %v; want %v, %q", id, ok, why, err, want, words)
+		}
+	}
+	l.seen("a")
+	l.seen("b")
+	l.note(job("b"))
+	take("b", false, "")
+	if asked := l.note(job("a")); !slices.Equal(asked, []string{"b"}) {
+		t.Errorf("asked %v to try again, want b", asked)
+	}
+	take("a", true, "")
+	take("b", false, "at most 1 of unit")
+	if next := l.drop("a", rules); !slices.Equal(next, []string{"b"}) {
+		t.Errorf("next is %v, want b", next)
+	}
+	l.seen("c")
+	l.seen("d")
+	l.note(job("d"))
+	take("d", false, "")
+	if next := l.drop("c", rules); !slices.Contains(next, "d") { // it was none of ours
+		t.Errorf("next is %v, want d among them", next)
+	}
+}

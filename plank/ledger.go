@@ -72,6 +72,7 @@ type ledger struct {
 	open    map[string]*slot
 	next    int64
 	waiting int            // slots that wait
+	unsure  []string       // refused only because an older slot has no name yet
 	keys    map[string]int // slots by key
 }
 
@@ -101,17 +102,22 @@ func (l *ledger) slot(id string) *slot {
 	return s
 }
 
-// note brings the ledger up to j as the store has it.
-func (l *ledger) note(j *prow.Job) {
+// note brings the ledger up to j as the store has it, and returns those that may
+// have their turn now that more is known of j.
+func (l *ledger) note(j *prow.Job) (asked []string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	s := l.slot(j.Name)
+	if s.name == "" {
+		asked, l.unsure = l.unsure, nil
+	}
 	if s.name == "" && j.Spec.Type == prow.Presubmit {
 		s.key = changeKey(j)
 		l.count(s.key, 1)
 	}
 	s.name, s.limit, s.queue = j.Spec.Job, j.Spec.MaxConcurrency, j.Spec.JobQueueName
 	s.taken = s.taken || j.Status.State == prow.Pending || j.Status.PendingTime != nil
+	return asked
 }
 
 // count notes that there is one more, or less, of a key; mu is held.
@@ -133,13 +139,18 @@ func (l *ledger) twin(id string) bool {
 	return s != nil && s.key != "" && l.keys[s.key] > 1
 }
 
-// take gives id a place to run, if the limits allow it.
+// take gives id a place to run, if the limits allow it. A refusal without a
+// reason lasts only until the jobs that were created before it have been read.
 func (l *ledger) take(id string, p *config.Plank) (ok bool, why string, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	s := l.slot(id)
 	if s.taken {
 		return true, "", nil
+	}
+	if (s.limit > 0 || s.queue != "") && l.nameless(s) {
+		l.unsure = append(l.unsure, id)
+		return false, "", nil
 	}
 	if limited(s, p) {
 		ok, why, err = mayStart(*s, l.all, p)
@@ -151,6 +162,17 @@ func (l *ledger) take(id string, p *config.Plank) (ok bool, why string, err erro
 	s.taken = true
 	l.wait(s, false)
 	return true, "", nil
+}
+
+// nameless reports whether a job that was created before s has not been read yet:
+// it may be of the same name or queue; mu is held.
+func (l *ledger) nameless(s *slot) bool {
+	for _, o := range l.open {
+		if o.at < s.at && o.name == "" {
+			return true
+		}
+	}
+	return false
 }
 
 func (l *ledger) wait(s *slot, waits bool) {
@@ -177,10 +199,12 @@ func (l *ledger) drop(id string, p *config.Plank) []string {
 		}
 		delete(l.open, id)
 	}
+	asked := l.unsure
+	l.unsure = nil
 	if l.waiting == 0 {
-		return nil
+		return asked
 	}
-	return startable(slices.Collect(l.all), p)
+	return append(startable(slices.Collect(l.all), p), asked...)
 }
 
 // hold marks id as running, whatever the limits say: it does.

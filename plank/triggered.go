@@ -30,6 +30,9 @@ func (w *Worker) triggered(ctx context.Context, j *prow.Job) (again time.Duratio
 	if err != nil {
 		return 0, errors.Join(err, w.describe(ctx, j, sentence(err.Error())))
 	}
+	if !ok && why == "" {
+		return whileWaiting, nil
+	}
 	if !ok {
 		return whileWaiting, w.describe(ctx, j, why)
 	}

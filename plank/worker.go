@@ -157,7 +157,7 @@ func (w *Worker) Reconcile(ctx context.Context, id string) (again time.Duration,
 		w.done(id)
 		return 0, w.stopLeftover(ctx, j)
 	}
-	w.ledger.note(j)
+	w.bell.Ring(w.ledger.note(j)...)
 	switch j.Status.State {
 	case "", prow.Scheduling:
 		return 0, w.scheduled(ctx, j)
