@@ -40,11 +40,18 @@ func (s *Server) act(r *http.Request, action string) (*prow.Job, error) {
 }
 
 // rerun creates a copy of j that has not run yet. Asked again within the same
-// second, as by a double click, it is the same copy.
+// second, as by a double click, it is the same copy, unless that has ended.
 func (s *Server) rerun(ctx context.Context, j *prow.Job, user, mode string) (*prow.Job, error) {
 	n, err := s.again(j, mode)
 	if err != nil {
 		return nil, err
+	}
+	for {
+		old, err := s.Jobs.Get(ctx, n.Name)
+		if err != nil || !old.Status.State.Final() {
+			break // an error is met again by Create
+		}
+		n.Name = trigger.JobID("rerun "+n.Name, j.Spec.Job, j.MainRefs())
 	}
 	n.Annotations[prow.AnnotationRerunOf] = j.Name
 	why := "Run again from a page."

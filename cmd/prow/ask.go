@@ -193,7 +193,7 @@ func logsCommand() *cobra.Command {
 			if _, err := io.Copy(out, log); err != nil || !follow {
 				return err
 			}
-			run, err := a.client.Run(cmd.Context(), args[0])
+			run, err := a.ended(cmd.Context(), args[0])
 			if err != nil {
 				return err
 			}
@@ -208,6 +208,24 @@ func logsCommand() *cobra.Command {
 	cmd.Flags().BoolVarP(&follow, "follow", "f", false, "go on until the run ends")
 	cmd.Flags().StringVarP(&container, "container", "c", "", "of this container (default: the first)")
 	return cmd
+}
+
+// ended waits for the end of a run whose log has ended: its files may still be on
+// their way.
+func (a *asker) ended(ctx context.Context, id string) (*client.Run, error) {
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		run, err := a.client.Run(ctx, id)
+		if err != nil || run.Run.State.Final() {
+			return run, err
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
 }
 
 func whyCommand() *cobra.Command {

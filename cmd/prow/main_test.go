@@ -2,7 +2,9 @@ package main
 
 import (
 	"net"
+	"regexp"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -22,6 +24,8 @@ func TestScripts(t *testing.T) {
 					ts.Setenv(name, freeAddr(ts))
 				}
 			},
+			"await": await,
+			"grab":  grab,
 			"taken": func(ts *testscript.TestScript, _ bool, args []string) {
 				l, err := net.Listen("tcp", "127.0.0.1:0")
 				ts.Check(err)
@@ -46,4 +50,27 @@ func freeAddr(ts *testscript.TestScript) string {
 	ts.Check(err)
 	defer l.Close()
 	return l.Addr().String()
+}
+
+// await REGEXP PROGRAM ARG... runs a program until it prints what is awaited.
+func await(ts *testscript.TestScript, _ bool, args []string) {
+	want := regexp.MustCompile(args[0])
+	for end := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
+		if err := ts.Exec(args[1], args[2:]...); err == nil && want.MatchString(ts.ReadFile("stdout")) {
+			return
+		}
+		if time.Now().After(end) {
+			ts.Fatalf("%q never printed %s; at last:\n%s%s", args[1:], want, ts.ReadFile("stdout"), ts.ReadFile("stderr"))
+		}
+	}
+}
+
+// grab NAME REGEXP puts the group of a match in the last output into the
+// environment.
+func grab(ts *testscript.TestScript, _ bool, args []string) {
+	m := regexp.MustCompile(args[1]).FindStringSubmatch(ts.ReadFile("stdout"))
+	if m == nil {
+		ts.Fatalf("no %s in\n%s", args[1], ts.ReadFile("stdout"))
+	}
+	ts.Setenv(args[0], m[1])
 }
