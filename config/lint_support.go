@@ -218,39 +218,6 @@ func DidYouMean(written string, known []string) string {
 	return strings.TrimPrefix(didYouMean(written, known), "; ")
 }
 
-// Typo returns the member of known that written is in all likelihood a slip of:
-// one letter off, two in longer names; another number is no slip. It returns ""
-// if written is known, or like nothing.
-func Typo(written string, known []string) string {
-	limit := 2
-	if len(written) >= 12 {
-		limit = 3
-	}
-	best, least := "", limit
-	bare := withoutDigits(written)
-	for _, k := range known {
-		if k == written {
-			return ""
-		}
-		if len(written) < 4 || withoutDigits(k) == bare {
-			continue
-		}
-		if d := distance(written, k, limit); d < least {
-			best, least = k, d
-		}
-	}
-	return best
-}
-
-func withoutDigits(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r >= '0' && r <= '9' {
-			return -1
-		}
-		return r
-	}, s)
-}
-
 // DecorationFaults says what a merged decoration lacks.
 func DecorationFaults(d *prow.DecorationConfig) []string {
 	rep := &report{}

@@ -14,6 +14,7 @@ type Check struct {
 	Default   bool // runs if no checks are chosen
 	Expensive bool // asks the forge
 	Plugins   bool // needs plugins.yaml
+	Always    bool // runs whatever is chosen
 	Fatal     bool // its findings are errors
 	New       bool // the original has no such check
 	Help      string
@@ -23,7 +24,7 @@ type Check struct {
 
 // All lists the checks.
 func All() []Check {
-	return slices.Concat(fileChecks(), jobChecks())
+	return slices.Concat(fileChecks(), jobChecks(), clusterChecks(), tideChecks(), protectionChecks(), pluginChecks(), fleetChecks())
 }
 
 func byName(name string) (*Check, bool) {
@@ -50,6 +51,7 @@ type Selection struct {
 	Exclude   []string
 	Default   bool // those that run by default, beside Warnings
 	Expensive bool // all of them, where those that run by default would
+	App       bool // there are credentials of a GitHub App
 }
 
 // Select returns the names of the checks to run. A name in Warnings that is no
@@ -68,8 +70,10 @@ func (s Selection) Select() ([]string, error) {
 	byDefault := len(s.Warnings) == 0 || s.Default
 	for _, c := range All() {
 		switch {
+		case c.Always:
+			out = append(out, c.Name)
 		case slices.Contains(s.Exclude, c.Name):
-		case slices.Contains(s.Warnings, c.Name), byDefault && (c.Default || s.Expensive):
+		case slices.Contains(s.Warnings, c.Name), byDefault && (c.Default || s.Expensive || s.App && c.Name == appCheck):
 			out = append(out, c.Name)
 		}
 	}

@@ -1,28 +1,23 @@
 package lint
 
-import (
-	"maps"
-	"path"
-)
+import "github.com/prow-ci/prow/config"
 
 // inRepo checks the repository's own jobs. They are looked at whether or not the
 // repository is enabled to bring some; what is wrong with them is an error, since
 // Prow would take none of them.
 func (p *Pass) inRepo() {
-	if p.InRepo.IsZero() || p.Tree == nil {
+	if p.Options.InRepo.IsZero() || p.Tree == nil {
 		return
 	}
-	c := *p.Config
-	yes := true
-	c.InRepoConfig.Enabled = maps.Clone(c.InRepoConfig.Enabled)
-	if c.InRepoConfig.Enabled == nil {
-		c.InRepoConfig.Enabled = map[string]*bool{}
-	}
-	c.InRepoConfig.Enabled[p.InRepo.String()] = &yes
-	own, err := c.InRepo(p.Tree, p.InRepo)
-	found := append(problems(err), own.Warnings...)
-	for i := range found {
-		found[i].File = path.Join(p.Root, found[i].File)
-	}
+	own, found := p.Inspection.InRepo(p.Tree, p.Root, p.Options.InRepo)
 	p.loaded(found)
+	p.own = own
+}
+
+// configs returns the jobs of the files, and those of the repository.
+func (p *Pass) configs() []*config.JobConfig {
+	if p.own == nil {
+		return []*config.JobConfig{&p.Config.JobConfig}
+	}
+	return []*config.JobConfig{&p.Config.JobConfig, p.own}
 }

@@ -46,6 +46,9 @@ type Options struct {
 	// OwnersFile reports whether the default branch of a repository has the file
 	// at its root; nil: it is not asked.
 	OwnersFile func(ctx context.Context, r prow.Repo, name string) (bool, error)
+	// Repositories lists the repositories of an organisation that are in use; nil:
+	// only those that the configuration names are looked at.
+	Repositories func(ctx context.Context, owner string) ([]prow.Repo, error)
 	// AppInstalled lists the organisations and users that installed the GitHub
 	// App; nil: it is not asked.
 	AppInstalled func(ctx context.Context) ([]string, error)
@@ -122,6 +125,8 @@ type Pass struct {
 	*config.Inspection
 
 	ctx     context.Context
+	own     *config.JobConfig  // jobs of the repository itself
+	scopes  map[string][]scope // see mentioned
 	check   *Check
 	found   []Finding
 	pending []pending
@@ -152,6 +157,11 @@ func (p *Pass) report(at config.Place, text, hint string) { p.reportJob(at, "", 
 // reportJob notes a finding about a job.
 func (p *Pass) reportJob(at config.Place, job, text, hint string) {
 	p.pending = append(p.pending, pending{Finding{config.Problem{Kind: p.check.Name, Job: job, Text: text, Hint: hint, Warning: true}, p.severity(p.check)}, at})
+}
+
+// aside notes what matters for the moment only, whatever check it comes from.
+func (p *Pass) aside(at config.Place, job, text string) {
+	p.pending = append(p.pending, pending{Finding{config.Problem{Kind: p.check.Name, Job: job, Text: text, Warning: true}, Note}, at})
 }
 
 // lacks says that the check that runs could not be done.

@@ -55,25 +55,39 @@ func Lint(ctx context.Context, o lint.Options, t LintTools) (*lint.Result, error
 		if t.Dir == "" {
 			t.Dir = dir
 		}
-		look, err := t.ownersFile()
-		if err != nil {
+		if err := t.ask(&o); err != nil {
 			return nil, err
 		}
-		o.OwnersFile = look
 	}
 	return lint.Run(ctx, o), nil
 }
 
-// ownersFile returns a function that looks for a file at the root of a
-// repository's default branch.
-func (t LintTools) ownersFile() (func(context.Context, prow.Repo, string) (bool, error), error) {
+// ask lets o ask the forge.
+func (t LintTools) ask(o *lint.Options) error {
 	forge, err := github.New(github.Options{BaseURL: t.ForgeAPI, GraphQLURL: t.ForgeGraphQL, Token: t.Token, UserAgent: "prow/" + t.Version, Log: t.Log, Now: time.Now})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	mirrors := &git.Store{Dir: t.Dir, Remote: func(r prow.Repo) git.Remote {
 		return git.Remote{URL: strings.TrimRight(t.ForgeURL, "/") + "/" + r.String() + ".git", Username: "x-access-token", Token: t.Token}
 	}}
+	o.OwnersFile = ownersFile(forge, mirrors)
+	o.Repositories = func(ctx context.Context, owner string) ([]prow.Repo, error) {
+		all, err := forge.Repositories(ctx, owner)
+		var out []prow.Repo
+		for _, r := range all {
+			if !r.Archived {
+				out = append(out, r.Repo)
+			}
+		}
+		return out, err
+	}
+	return nil
+}
+
+// ownersFile returns a function that looks for a file at the root of a
+// repository's default branch.
+func ownersFile(forge prow.ForgeReader, mirrors *git.Store) func(context.Context, prow.Repo, string) (bool, error) {
 	return func(ctx context.Context, r prow.Repo, name string) (bool, error) {
 		about, err := forge.Repository(ctx, r)
 		if err != nil {
@@ -93,7 +107,7 @@ func (t LintTools) ownersFile() (func(context.Context, prow.Repo, string) (bool,
 			return false, nil
 		}
 		return err == nil, err
-	}, nil
+	}
 }
 
 // readStatus reads the file that says how build clusters are.

@@ -102,6 +102,7 @@ func (c *checkFlags) complete(cmd *cobra.Command) (write func(*lint.Result) erro
 	if c.Paths.Config == "" && c.repo == "" {
 		return nil, errors.New("nothing to check: name the main file with --config-path, or a repository with --prow-yaml-repo-name")
 	}
+	c.App = c.appID != "" && c.appKey != ""
 	if c.Options.Checks, err = c.Select(); err != nil {
 		return nil, err
 	}
