@@ -3,10 +3,12 @@ package config_test
 import (
 	"bytes"
 	"compress/gzip"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -48,10 +50,7 @@ func TestBadFiles(t *testing.T) {
 		{"tabs", "plank:\n\tmax_concurrency: 1\n", "indent with blanks"},
 		{"two documents", "log_level: debug\n---\nlog_level: info\n", "config.yaml:3:1: is a second document, which is not read"},
 		{"a second one that is empty", "log_level: debug\n---\n# nothing\n", ""},
-		{"BOM", "\ufefflog_level: debug\n", ""},
-		{"CRLF", "log_level: debug\r\nplank:\r\n  max_concurrency: 1\r\n", ""},
 		{"CRLF, wrong", "plank:\r\n  max_concurrency: -1\r\n", "config.yaml:2:20: plank.max_concurrency: is -1"},
-		{"empty", "", ""},
 		{"only a comment", "# nothing\n", ""},
 		{"a list", "- a\n", "config.yaml:1:1: is a list; want a mapping"},
 		{"text", "hello\n", `config.yaml:1:1: is the text "hello"; want a mapping`},
@@ -78,6 +77,67 @@ func TestBadFiles(t *testing.T) {
 			got := tell(t, dir, paths(dir))
 			if c.want == "" && got != "" || !strings.Contains(got, c.want) || strings.Contains(got, "\n") {
 				t.Errorf("got %.400q; want %q, in one line", got, c.want)
+			}
+		})
+	}
+}
+
+// What is wrong with a file as such is told alike, whichever file it is.
+func TestBadFormats(t *testing.T) {
+	t.Parallel()
+	const sound = "prow_ignored: {a: b}\n"
+	huge := func(name string) error { return os.Truncate(name, 50<<20) }
+	places := []string{"config.yaml", "jobs/sub/a.yaml", "plugins.yaml", "shards/a_prowconfig.yaml", "shards/a_pluginconfig.yaml"}
+	for _, c := range []struct {
+		name, text, want string
+		then             func(name string) error
+	}{
+		{"empty", "", ": is empty (remove it, or write something)", nil},
+		{"blank", " \n\n", ": is empty (remove it, or write something)", nil},
+		{"50 MB", "", ": is larger than 32 MB, and not read; split it into several files", huge},
+		{"many values", "prow_ignored: [" + strings.Repeat("a,", 4_000_000), " values; want at most 3000000 (split it into several files)", nil},
+		{"binary", "a: b\nc: \x00\xff", ":2: is not text in UTF-8 (is it a binary file?)", nil},
+		{"tabs", "prow_ignored:\n\ta: b\n", ":2:1: is not YAML: found character that cannot start any token (indent with blanks: YAML does not take tabs)", nil},
+		{"BOM", "\ufeff" + sound, ":1:1: begins with a byte order mark, which is left out (save it as UTF-8 without one)", nil},
+		{"CRLF", strings.ReplaceAll(sound, "\n", "\r\n"), ":1: has lines that end in CR LF; the CR is left out (save it with lines that end in LF, as on Unix)", nil},
+		{"two documents", sound + "---\na: b\n", ":3:1: is a second document, which is not read (put it into a file of its own)", nil},
+		{"deep lists", "prow_ignored: " + strings.Repeat("[", 100_000), " is not YAML: exceeded max depth", nil},
+		{"a pipe", "", ": is something special (p---------), not a file", func(name string) error {
+			return errors.Join(os.Remove(name), syscall.Mkfifo(name, 0o666))
+		}},
+		{"a loop of links", "", ": cannot be read: too many levels of symbolic links", func(name string) error {
+			return errors.Join(os.Remove(name), os.Symlink(filepath.Base(name), name))
+		}},
+		{"a link to nothing", "", ": cannot be read: no such file or directory", func(name string) error {
+			return errors.Join(os.Remove(name), os.Symlink("gone", name))
+		}},
+		{"a device", "", ": is something special (Dc---------), not a file", func(name string) error {
+			return errors.Join(os.Remove(name), os.Symlink("/dev/zero", name))
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			for _, place := range places {
+				dir := write(t, "-- config.yaml --\nprow_ignored: a\n-- plugins.yaml --\nowners: {}")
+				name := filepath.Join(dir, place)
+				if err := errors.Join(os.MkdirAll(filepath.Dir(name), 0o777), os.WriteFile(name, []byte(c.text), 0o666)); err != nil {
+					t.Fatal(err)
+				}
+				p := paths(dir)
+				if c.then != nil {
+					if err := c.then(name); err != nil {
+						t.Fatal(err)
+					}
+				}
+				switch filepath.Base(place) { // which a broken link hides from paths
+				case "config.yaml":
+					p.Config = name
+				case "plugins.yaml":
+					p.PluginConfig = name
+				}
+				if got := tell(t, dir, p); !strings.HasPrefix(got, place) || !strings.Contains(got, c.want) || strings.Contains(got, "\n") {
+					t.Errorf("got %.300q; want %q of %s, in one line", got, c.want, place)
+				}
 			}
 		})
 	}

@@ -63,6 +63,16 @@ func BenchmarkLoad(b *testing.B) {
 	}
 }
 
+// What `prow checkconfig` starts with: all findings, each with its place.
+func BenchmarkCheck(b *testing.B) {
+	p := testInfra(b)
+	for b.Loop() {
+		if len(config.Check(p)) == 0 {
+			b.Fatal("there is nothing to find any more")
+		}
+	}
+}
+
 // From a change of one job file to the configuration that has it, watching included.
 func BenchmarkReload(b *testing.B) {
 	p := testInfra(b)

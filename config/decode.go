@@ -16,6 +16,7 @@ import (
 
 const (
 	maxNesting = 400     // of values in values
+	maxLenient = 2 << 20 // bytes of a file that a second parser is tried on
 	someNodes  = 200_000 // that any file may have; beyond, as many as it has bytes
 )
 
@@ -30,6 +31,9 @@ func newCodec() codec { return codec{&sync.Map{}} }
 // as warnings, as they do no harm; unknown is the kind of the former.
 func (c codec) decode(file string, data []byte, v any, unknown string) Problems {
 	d := c.decoder(file, data, unknown)
+	if n := values(data); n > maxNodes {
+		return Problems{{Kind: KindSyntax, Position: Position{File: file}, Text: fmt.Sprintf("holds about %d values; want at most %d", n, maxNodes), Hint: "split it into several files"}}
+	}
 	if i := invalidUTF8(data); i >= 0 {
 		line := 1 + bytes.Count(data[:i], []byte("\n"))
 		return Problems{{Kind: KindSyntax, Position: Position{File: file, Line: line}, Text: "is not text in UTF-8", Hint: "is it a binary file?"}}
@@ -40,8 +44,9 @@ func (c codec) decode(file string, data []byte, v any, unknown string) Problems 
 			return Problems{d.syntax(err)}
 		}
 	}
+	d.format()
 	if root == nil {
-		return nil
+		return d.problems
 	}
 	d.value(root, reflect.ValueOf(v).Elem(), true, &frame{})
 	if more != nil {
@@ -53,6 +58,37 @@ func (c codec) decode(file string, data []byte, v any, unknown string) Problems 
 	return d.problems
 }
 
+// values estimates from above how many values there are in data: each begins at
+// a line, or after one of a few characters.
+func values(data []byte) int {
+	n := 0
+	for _, mark := range []string{"\n", ",", ":", "- ", "[", "{"} {
+		n += bytes.Count(data, []byte(mark))
+	}
+	return n
+}
+
+// format notes what editors put into files, and Prow leaves out.
+func (d *decoder) format() {
+	note := func(line, column int, text, hint string) {
+		d.problems = append(d.problems, Problem{
+			Kind: KindNoEffect, Position: Position{d.file, line, column}, Text: text, Hint: hint, Warning: true,
+			Snippet: strings.TrimPrefix(lineOf(d.data, line), "\ufeff"),
+		})
+	}
+	if len(bytes.TrimSpace(d.data)) == 0 {
+		note(0, 0, "is empty", "remove it, or write something")
+	}
+	for _, bom := range []string{"\ufeff", "\xfe\xff", "\xff\xfe"} {
+		if bytes.HasPrefix(d.data, []byte(bom)) {
+			note(1, 1, "begins with a byte order mark, which is left out", "save it as UTF-8 without one")
+		}
+	}
+	if i := bytes.Index(d.data, []byte("\r\n")); i >= 0 {
+		note(1+bytes.Count(d.data[:i], []byte("\n")), 0, "has lines that end in CR LF; the CR is left out", "save it with lines that end in LF, as on Unix")
+	}
+}
+
 func (c codec) decoder(file string, data []byte, unknown string) *decoder {
 	return &decoder{codec: c, file: file, data: data, unknownKind: unknown, left: someNodes + 2*len(data), open: map[*yaml.Node]bool{}}
 }
@@ -60,6 +96,9 @@ func (c codec) decoder(file string, data []byte, unknown string) *decoder {
 // lenient reads what only the older parser of the original takes, such as a lone
 // dash in a list in brackets. Places are lost then.
 func (d *decoder) lenient(err error) *yaml.Node {
+	if len(d.data) > maxLenient {
+		return nil
+	}
 	text, refused := older.YAMLToJSON(d.data)
 	if refused != nil {
 		return nil
@@ -345,6 +384,9 @@ func (d *decoder) fields(n *yaml.Node, v reflect.Value, p *plan, coerce bool, at
 // unknown keeps a key that the struct has no field for, if it keeps such keys;
 // else it warns.
 func (d *decoder) unknown(kn, vn *yaml.Node, v reflect.Value, p *plan, key string, here *frame) {
+	if key == "prow_ignored" {
+		return // a home for what Prow shall not look at
+	}
 	if p.rest != nil {
 		m := v.FieldByIndex(p.rest)
 		if m.IsNil() {
@@ -359,9 +401,6 @@ func (d *decoder) unknown(kn, vn *yaml.Node, v reflect.Value, p *plan, key strin
 			k.keep(key, d.at(kn), vn, d.data)
 		}
 		return
-	}
-	if key == "prow_ignored" {
-		return // a home for what Prow shall not look at
 	}
 	d.note(kn, here, d.unknownKind, "is not a key that means anything here", strings.TrimPrefix(didYouMean(key, p.names), "; "))
 }

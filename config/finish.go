@@ -52,6 +52,8 @@ type finisher struct {
 	rep  *report
 	file string
 	res  regexps
+
+	meant map[string]string // hints for labels that ask for no preset
 }
 
 // finish completes the jobs of a file, which are left as they are.

@@ -148,11 +148,7 @@ func (c *Config) inRepoSources(fsys fs.FS, rep *report) []*source {
 	names := []string{InRepoFile}
 	if info, err := fs.Stat(fsys, InRepoDir); err == nil && info.IsDir() {
 		w := &walker{fsys: fsys, root: InRepoDir}
-		if text, err := fs.ReadFile(fsys, ".prowignore"); err == nil {
-			w.dir(InRepoDir, parseIgnore(".", string(text)), 0)
-		} else {
-			w.dir(InRepoDir, nil, 0)
-		}
+		w.dir(InRepoDir, ignoreFile(fsys, "."), 0)
 		for _, err := range w.errs {
 			rep.unreadable(InRepoDir, err)
 		}

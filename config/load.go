@@ -175,12 +175,19 @@ func (l *loader) gather(ctx context.Context, rep *report) (*inputs, error) {
 	return in, nil
 }
 
+// maxVersion bounds the size of a VERSION file.
+const maxVersion = 200
+
 // version is the text of a VERSION file beside the main file, else digest.
 func (l *loader) version(digest string) string {
 	if l.paths.Config != "" {
-		b, err := os.ReadFile(filepath.Join(filepath.Dir(l.paths.Config), "VERSION"))
-		if err == nil && len(b) > 0 && len(b) < 200 {
-			return strings.TrimSpace(string(b))
+		name := filepath.Join(filepath.Dir(l.paths.Config), "VERSION")
+		if info, err := os.Stat(name); err != nil || !info.Mode().IsRegular() || info.Size() > maxVersion {
+			return digest
+		}
+		b, err := os.ReadFile(name)
+		if text := strings.TrimSpace(string(b)); err == nil && text != "" {
+			return text
 		}
 	}
 	return digest

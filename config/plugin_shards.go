@@ -3,6 +3,8 @@ package config
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
+	"strings"
 )
 
 // shard merges a shard of plugins.yaml. What may not be sharded is a problem.
@@ -19,6 +21,10 @@ func (a *pluginAssembly) shard(f *pluginFile, at spot) {
 		case "label", "bugzilla":
 			a.tree(k, f.Rest[k], at.at(k))
 		default:
+			if known := SectionNames(); !slices.Contains(known, k) {
+				at.at(k).warn(KindUnknown, "is not a key that means anything here", strings.TrimPrefix(didYouMean(k, known), "; "))
+				continue
+			}
 			at.at(k).hinted("is not for shards", where)
 		}
 	}

@@ -81,11 +81,11 @@ func (a *pluginAssembly) main(f *pluginFile, at spot) {
 	for _, k := range keysOf(f.Rest) {
 		a.p.Sections[k], a.p.Where[k] = f.Rest[k], f.kept[k].at
 		a.p.written[k] = f.kept[k]
-		if known := sections(); !slices.Contains(known, k) {
+		if known := SectionNames(); !slices.Contains(known, k) {
 			at.at(k).warn(KindUnknown, "is not a key that means anything here", strings.TrimPrefix(didYouMean(k, known), "; "))
 		}
 	}
-	if len(f.Plugins) == 0 {
+	if len(f.Plugins) == 0 && len(f.Rest)+len(f.ExternalPlugins) > 0 { // that it is empty is told elsewhere
 		at.warn(KindNoEffect, "enables no plugins", "list them under plugins, by organisation or repository")
 	}
 	mixed := map[bool]bool{}
@@ -186,8 +186,9 @@ func (p *Plugins) Unknown(known []string) Problems {
 	return rep.warnings(in)
 }
 
-// sections lists the keys of plugins.yaml that belong to one plugin or several.
-func sections() []string {
+// SectionNames lists the keys of plugins.yaml that belong to one plugin or
+// several, those of plugins that are not built in too.
+func SectionNames() []string {
 	return []string{
 		"approve", "blockades", "blunderbuss", "branch_cleaner", "bugzilla", "cat", "cherry_pick_approved", "cherry_pick_unapproved",
 		"config_updater", "dco", "golint", "goose", "heart", "help", "invalid_commit_msg", "jira", "label", "lgtm", "milestone_applier",

@@ -101,7 +101,20 @@ func (f *finisher) missingPresets(at spot, labels map[string]string) {
 			continue
 		}
 		if _, ok := slices.BinarySearch(f.presetLabels, k); !ok {
-			at.at("labels", k).warn(KindUnknownPreset, "asks for a preset that is not there", strings.TrimPrefix(didYouMean(k, f.presetLabels), "; "))
+			at.at("labels", k).warn(KindUnknownPreset, "asks for a preset that is not there", f.presetMeant(k))
 		}
 	}
+}
+
+// presetMeant returns which label may have been meant, found once for all jobs.
+func (f *finisher) presetMeant(label string) string {
+	if f.meant == nil {
+		f.meant = map[string]string{}
+	}
+	hint, ok := f.meant[label]
+	if !ok {
+		hint = strings.TrimPrefix(didYouMean(label, f.presetLabels), "; ")
+		f.meant[label] = hint
+	}
+	return hint
 }

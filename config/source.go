@@ -12,10 +12,13 @@ import (
 	"os"
 	"runtime"
 	"sync"
+	"syscall"
 )
 
-// maxFile bounds what is read of one file, unpacked.
-const maxFile = 32 << 20
+const (
+	maxFile  = 32 << 20  // bytes of one file, unpacked
+	maxNodes = 3_000_000 // values in one file, estimated before it is parsed; one takes about 200 bytes
+)
 
 // source is one file: where it is, and what was in it.
 type source struct {
@@ -103,6 +106,8 @@ func (s *source) read() ([]byte, error) {
 	defer f.Close()
 	if s.info, err = f.Stat(); err == nil && !s.info.Mode().IsRegular() {
 		return nil, fmt.Errorf("is %s, not a file", kindOf(s.info.Mode()))
+	} else if err == nil && s.info.Size() > maxFile {
+		return nil, errTooLarge
 	}
 	data, err := readBounded(f)
 	if err != nil || !s.zipped || !bytes.HasPrefix(data, []byte{0x1f, 0x8b}) {
@@ -139,7 +144,8 @@ func (s *source) open() (fs.File, error) {
 	if s.fsys != nil {
 		return s.fsys.Open(s.name)
 	}
-	return os.Open(s.name)
+	// A pipe would keep us waiting for its writer.
+	return os.OpenFile(s.name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 }
 
 func kindOf(m fs.FileMode) string {
@@ -149,13 +155,16 @@ func kindOf(m fs.FileMode) string {
 	return "something special (" + m.Type().String() + ")"
 }
 
+// errTooLarge says that a file is not read.
+var errTooLarge = fmt.Errorf("is larger than %d MB, and not read; split it into several files", maxFile>>20)
+
 func readBounded(r io.Reader) ([]byte, error) {
 	data, err := io.ReadAll(io.LimitReader(r, maxFile+1))
 	if err != nil {
 		return nil, fmt.Errorf("cannot be read: %w", err)
 	}
 	if len(data) > maxFile {
-		return nil, fmt.Errorf("is larger than %d MB; split it into several files", maxFile>>20)
+		return nil, errTooLarge
 	}
 	return data, nil
 }

@@ -21,6 +21,23 @@ func walk(fsys fs.FS, dir, shown string) ([]string, error) {
 	return w.files, nil
 }
 
+// maxIgnore bounds the size of a .prowignore.
+const maxIgnore = 1 << 20
+
+// ignoreFile reads the rules of the .prowignore in dir, if there is one.
+func ignoreFile(fsys fs.FS, dir string) []ignoreRule {
+	name := path.Join(dir, ".prowignore")
+	info, err := fs.Stat(fsys, name)
+	if err != nil || !info.Mode().IsRegular() || info.Size() > maxIgnore {
+		return nil
+	}
+	text, err := fs.ReadFile(fsys, name)
+	if err != nil {
+		return nil // nothing is hidden then, which is the safe side
+	}
+	return parseIgnore(dir, string(text))
+}
+
 // maxDepth ends the walk where symbolic links go round.
 const maxDepth = 64
 
@@ -36,9 +53,7 @@ func (w *walker) dir(dir string, rules []ignoreRule, depth int) {
 		w.errs = append(w.errs, fmt.Errorf("%s: more than %d directories deep; is a symbolic link going round?", dir, maxDepth))
 		return
 	}
-	if text, err := fs.ReadFile(w.fsys, path.Join(dir, ".prowignore")); err == nil {
-		rules = append(slices.Clip(rules), parseIgnore(dir, string(text))...)
-	}
+	rules = append(slices.Clip(rules), ignoreFile(w.fsys, dir)...)
 	entries, err := fs.ReadDir(w.fsys, dir)
 	if err != nil {
 		w.errs = append(w.errs, err)
