@@ -4,7 +4,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS  = -s -w -X main.version=$(VERSION)
 
 .DEFAULT_GOAL := help
-.PHONY: help build try test check acceptance lint chaos bench fuzz golden docs clean test-kubernetes
+.PHONY: help build try test check acceptance lint chaos bench fuzz golden docs clean test-kubernetes images
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -32,6 +32,10 @@ acceptance: build ## what nobody here wrote: gh, octokit, GitHub's own schemas, 
 
 chaos: build ## webhooks doubled and shuffled, a failing forge, kill -9 a hundred times
 	$(GO) test -tags chaos -count=1 -timeout 20m -run TestChaos ./e2e -v $(if $(ARGS),-args $(ARGS))
+
+images: ## container images for amd64 and arm64 in bin/images, without Docker: see docs/images.md
+	@cd tools && $(GO) build -o ../bin/images/build ./images
+	@bin/images/build --version '$(VERSION)' $(ARGS)
 
 test-kubernetes: ## what runs on Kubernetes, on a real control plane (the first time it is built: 5 minutes and more)
 	@scripts/kubernetes >/dev/null

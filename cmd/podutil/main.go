@@ -36,7 +36,8 @@ Each reads its options, as JSON, from the variable beside it, else from flags:
   podutil clonerefs --src-root=/tmp/go --log=/tmp/clone.json --repo=octo-org,app=main
   podutil gcsupload --help
 
-A link to podutil with one of the names is that program.
+A link to podutil with one of the names is that program. Without a name it is the
+one whose variable is set.
 `
 
 // utility is one of the five programs.
@@ -59,25 +60,22 @@ func utilities() map[string]utility {
 func main() { os.Exit(run(os.Args)) }
 
 func run(args []string) int {
-	name := strings.TrimSuffix(filepath.Base(args[0]), ".exe")
-	all := utilities()
-	u, ok := all[name]
-	args = args[1:]
-	if !ok {
-		if len(args) == 0 || args[0] == "help" || strings.HasPrefix(args[0], "-") {
-			if len(args) > 0 && strings.TrimLeft(args[0], "-") == "version" {
-				fmt.Println(version)
-				return 0
-			}
-			help := len(args) > 0 && strings.Trim(args[0], "-help") == ""
-			fmt.Fprint(map[bool]io.Writer{true: os.Stdout, false: os.Stderr}[help], usage)
-			return map[bool]int{true: 0, false: 2}[help]
-		}
-		if u, ok = all[args[0]]; !ok {
-			fmt.Fprintf(os.Stderr, "podutil: there is no %q.\n\n%s", args[0], usage)
-			return 2
-		}
-		name, args = args[0], args[1:]
+	name, args := which(args)
+	u, ok := utilities()[name]
+	switch {
+	case ok:
+	case name == "version":
+		fmt.Println(version)
+		return 0
+	case name == "help":
+		fmt.Print(usage)
+		return 0
+	case name == "":
+		fmt.Fprint(os.Stderr, usage)
+		return 2
+	default:
+		fmt.Fprintf(os.Stderr, "podutil: there is no %q.\n\n%s", name, usage)
+		return 2
 	}
 	options, err := u.parse(name, args)
 	if errors.Is(err, flag.ErrHelp) {
@@ -88,6 +86,39 @@ func run(args []string) int {
 		return 2
 	}
 	return u.start(name, options)
+}
+
+// which says what to be: by the name we are called by, else by the first argument,
+// else by the one variable with options that is there.
+func which(args []string) (name string, rest []string) {
+	all := utilities()
+	name, rest = filepath.Base(args[0]), args[1:]
+	if _, ok := all[name]; ok {
+		return name, rest
+	}
+	if len(rest) > 0 && !strings.HasPrefix(rest[0], "-") {
+		return rest[0], rest[1:]
+	}
+	flag := ""
+	if len(rest) > 0 {
+		flag = strings.TrimLeft(rest[0], "-")
+	}
+	switch flag {
+	case "h", "help", "version":
+		return map[bool]string{true: "version", false: "help"}[flag == "version"], nil
+	case "copy-mode-only": // how pods place the entrypoint, without options
+		return "entrypoint", rest
+	}
+	var set []string
+	for n, u := range all {
+		if _, ok := os.LookupEnv(u.env); ok {
+			set = append(set, n)
+		}
+	}
+	if len(set) == 1 {
+		return set[0], rest
+	}
+	return "", nil
 }
 
 // parse reads the options from the variable, which then says all, else from flags.
