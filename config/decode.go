@@ -22,9 +22,12 @@ const (
 
 // codec decodes YAML into structs by their json tags, as sigs.k8s.io/yaml does,
 // and knows where everything stands. It keeps what it learnt about types.
-type codec struct{ plans *sync.Map } // reflect.Type to *plan
+type codec struct {
+	plans *sync.Map // reflect.Type to *plan
+	roots *sync.Map // name of a file to *yaml.Node, where many places will be looked up; else nil
+}
 
-func newCodec() codec { return codec{&sync.Map{}} }
+func newCodec() codec { return codec{plans: &sync.Map{}} }
 
 // decode decodes the first document of data into v, a pointer. What is wrong is
 // left out of v and reported: wrong types as problems, unknown and doubled keys
@@ -43,6 +46,9 @@ func (c codec) decode(file string, data []byte, v any, unknown string) Problems 
 		if root = d.lenient(err); root == nil {
 			return Problems{d.syntax(err)}
 		}
+	}
+	if c.roots != nil && !d.lost {
+		c.roots.Store(file, root)
 	}
 	d.format()
 	if root == nil {

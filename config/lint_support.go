@@ -50,7 +50,7 @@ type PlacedQuery struct {
 // Inspect reads everything once.
 func Inspect(ctx context.Context, p Paths) *Inspection {
 	l := newLoader(p)
-	l.precise = true
+	l.precise, l.codec.roots = true, &sync.Map{}
 	x := &Inspection{Config: &Config{Plugins: &Plugins{}, res: l.res, codec: l.codec}, in: &inputs{}, own: map[string]*source{}, trees: map[string]*tree{}}
 	rep := &report{}
 	x.read(ctx, l, rep)

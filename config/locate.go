@@ -14,6 +14,12 @@ type tree struct {
 
 func treeOf(s *source) *tree {
 	t := &tree{data: s.text()}
+	if s != nil && s.codec.roots != nil {
+		if root, ok := s.codec.roots.Load(s.name); ok {
+			t.root = root.(*yaml.Node)
+			return t
+		}
+	}
 	t.root, _, _ = parseNodes(t.data) // it was parsed before; without it places stay unknown
 	return t
 }
