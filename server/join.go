@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -22,7 +23,7 @@ import (
 
 // join wires the components that are to run, and the addresses.
 func (s *Server) join() {
-	current, now, db := s.live.Current, s.o.Now, s.db
+	current, now, db := s.live.Current, s.o.Now, s.state
 	merges := tide.NewMetrics()
 	s.metrics.MustRegister(merges.Collectors()...)
 	merger := &tide.Worker{
@@ -42,16 +43,16 @@ func (s *Server) join() {
 	}
 	starter := &horologium.Worker{Jobs: db.Jobs, Memory: db.Memory, Config: current, Changes: s.live.Watch, Now: now, Log: s.log("horologium")}
 	runner := &plank.Worker{
-		Jobs: db.Jobs, Runner: s.runner, Journal: db.Journal, Config: current, URL: s.runURL, Now: now, Log: s.log("plank"),
+		Jobs: db.Jobs, Runner: s.state.Runner, Journal: db.Journal, Config: current, URL: s.runURL, Now: now, Log: s.log("plank"),
 		Node: s.o.Node, Limit: s.o.MaxJobs,
 		Metrics: registered(s.metrics, plank.NewMetrics()),
 	}
 	reporter := &crier.Worker{
-		Jobs: db.Jobs, Forge: s.forge, Artifacts: s.artifacts, Memory: db.Memory, Journal: db.Journal, Config: current, Now: now,
+		Jobs: db.Jobs, Forge: s.forge, Artifacts: s.state.Artifacts, Memory: db.Memory, Journal: db.Journal, Config: current, Now: now,
 		Log: s.log("crier"), Metrics: registered(s.metrics, crier.NewMetrics()),
 	}
 	sweeper := &sinker.Worker{
-		Jobs: db.Jobs, Runner: s.runner, Inbox: db.Inbox, Config: current, Now: now, Log: s.log("sinker"),
+		Jobs: db.Jobs, Runner: s.state.Runner, Inbox: db.Inbox, Config: current, Now: now, Log: s.log("sinker"),
 		Metrics: registered(s.metrics, sinker.NewMetrics()),
 	}
 	for _, p := range []part{
@@ -99,7 +100,7 @@ func (s *Server) runURL(j *prow.Job) string {
 func (s *Server) deck(receiver *hook.Worker) *deck.Server {
 	started := s.o.Now()
 	return &deck.Server{
-		Jobs: s.db.Jobs, Runner: s.runner, Artifacts: s.artifacts, Inbox: s.db.Inbox, Memory: s.db.Memory, Journal: s.db.Journal,
+		Jobs: s.state.Jobs, Runner: s.state.Runner, Artifacts: s.state.Artifacts, Inbox: s.state.Inbox, Memory: s.state.Memory, Journal: s.state.Journal,
 		Forge: s.forge, Config: s.live.Current, Stale: s.stale, Plugins: s.plugins, Help: http.HandlerFunc(receiver.PluginHelp),
 		System: func() deck.System { return s.system(started) }, May: s.may, Now: s.o.Now, Log: s.log("deck"),
 	}
@@ -126,17 +127,13 @@ func (s *Server) system(started time.Time) deck.System {
 		}
 		sys.Components = append(sys.Components, deck.Component{Name: name, State: state, Since: started})
 	}
-	sys.Facts = []deck.Fact{
-		{Name: "State", Text: s.o.Data},
-		{Name: "Forge", Text: s.o.ForgeURL},
-		{Name: "Configuration", Text: filepath.ToSlash(s.o.Paths.Config)},
-	}
+	sys.Facts = append(slices.Clone(s.state.facts),
+		deck.Fact{Name: "Forge", Text: s.o.ForgeURL},
+		deck.Fact{Name: "Configuration", Text: filepath.ToSlash(s.o.Paths.Config)},
+	)
 	for _, b := range s.client.Budget() {
 		sys.Facts = append(sys.Facts, deck.Fact{Name: "Forge budget, " + b.Resource,
 			Text: fmt.Sprintf("%d of %d left until %s", b.Remaining, b.Limit, b.Reset.UTC().Format("15:04 MST"))})
-	}
-	if _, why := s.runner.Engine(); why != "" {
-		sys.Facts = append(sys.Facts, deck.Fact{Name: "Runner", Text: why})
 	}
 	return sys
 }

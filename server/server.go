@@ -13,43 +13,37 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
 	prow "github.com/prow-ci/prow"
-	"github.com/prow-ci/prow/blob"
 	"github.com/prow-ci/prow/config"
 	"github.com/prow-ci/prow/deck"
 	"github.com/prow-ci/prow/git"
 	"github.com/prow-ci/prow/github"
 	"github.com/prow-ci/prow/inrepo"
-	"github.com/prow-ci/prow/local"
 	"github.com/prow-ci/prow/plugin"
 	"github.com/prow-ci/prow/plugins/gate"
 	"github.com/prow-ci/prow/plugins/jobs"
 	"github.com/prow-ci/prow/plugins/review"
 	"github.com/prow-ci/prow/plugins/triage"
-	"github.com/prow-ci/prow/sqlite"
 	"golang.org/x/sync/errgroup"
 )
 
 // Server is Prow in one process.
 type Server struct {
-	o         Options
-	db        *sqlite.DB
-	live      *config.Live
-	forge     prow.Forge
-	client    *github.Forge
-	mirrors   *git.Store
-	inrepo    *inrepo.Source
-	artifacts prow.Artifacts
-	runner    *local.Runner
-	plugins   []plugin.Plugin
-	metrics   *metrics
-	parts     []part
-	board     *deck.Server // nil unless deck runs
-	handler   http.Handler
+	o       Options
+	state   *state
+	live    *config.Live
+	forge   prow.Forge
+	client  *github.Forge
+	mirrors *git.Store
+	inrepo  *inrepo.Source
+	plugins []plugin.Plugin
+	metrics *metrics
+	parts   []part
+	board   *deck.Server // nil unless deck runs
+	handler http.Handler
 }
 
 // part is one worker.
@@ -78,10 +72,7 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	if s.live, err = config.Open(ctx, o.Paths, o.Log, func(c *config.Config) error { return plugin.CheckSections(s.plugins, c) }); err != nil {
 		return nil, fmt.Errorf("configuration:\n%w", err)
 	}
-	if s.db, err = sqlite.Open(ctx, filepath.Join(o.Data, "prow.db")); err != nil {
-		return nil, err
-	}
-	if s.artifacts, err = blob.Dir(filepath.Join(o.Data, "artifacts")); err != nil {
+	if s.state, err = s.openLocal(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	if err := s.reach(); err != nil {
@@ -91,7 +82,7 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	return s, nil
 }
 
-// reach makes the hands that touch the world outside.
+// reach makes the hands that touch the forge.
 func (s *Server) reach() error {
 	o := s.o
 	var err error
@@ -109,14 +100,7 @@ func (s *Server) reach() error {
 		return git.Remote{URL: o.ForgeURL + "/" + r.String() + ".git", Username: o.GitUser, Token: o.Token}
 	}}
 	s.inrepo = &inrepo.Source{Git: s.mirrors}
-	if err := o.containers(); err != nil {
-		return err
-	}
-	s.runner, err = local.New(local.Options{
-		Dir: filepath.Join(o.Data, "runs"), Self: append(slices.Clone(o.Self), filepath.Join(o.Data, "artifacts")), Engine: o.Engine,
-		Secrets: o.Jobs, Hidden: []string{o.Data}, Login: s.login(), Log: o.Log, Now: o.Now,
-	})
-	return err
+	return nil
 }
 
 // login hands the forge's token to the clones of jobs, where that is wanted, and
@@ -202,14 +186,11 @@ func serveHTTP(ctx context.Context, ln net.Listener, h http.Handler, log *slog.L
 // Close gives back what New opened.
 func (s *Server) Close() error {
 	var errs []error
-	if s.runner != nil {
-		errs = append(errs, s.runner.Close())
-	}
 	if s.mirrors != nil {
 		errs = append(errs, s.mirrors.Close())
 	}
-	if s.db != nil {
-		errs = append(errs, s.db.Close())
+	if s.state != nil {
+		errs = append(errs, s.state.Close())
 	}
 	return errors.Join(errs...)
 }

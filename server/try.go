@@ -97,7 +97,7 @@ func try(ctx context.Context, o *TryOptions, pages, forge net.Listener, begun ti
 		return err
 	}
 	defer s.Close()
-	st := &story{trial: t, jobs: s.db.Jobs, memory: s.db.Memory, out: o.Out, json: o.JSON, now: o.Now, started: begun}
+	st := &story{trial: t, jobs: s.state.Jobs, memory: s.state.Memory, out: o.Out, json: o.JSON, now: o.Now, started: begun}
 
 	ctx, end := context.WithCancel(ctx)
 	g, ctx := errgroup.WithContext(ctx)
