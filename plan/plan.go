@@ -204,7 +204,11 @@ func Known(cfg *config.Config, r prow.Repo) error {
 	slices.Sort(known)
 	hint := config.DidYouMean(r.String(), known)
 	if hint == "" && len(known) > 0 {
-		hint = fmt.Sprintf("%d repositories have jobs, for example %s", len(known), known[0])
+		have := "1 repository has jobs"
+		if len(known) > 1 {
+			have = fmt.Sprintf("%d repositories have jobs", len(known))
+		}
+		hint = have + ", for example " + known[0]
 	}
 	return fmt.Errorf("no job is configured for %s, and in_repo_config does not let it bring its own; %s",
 		r, cmp.Or(hint, "no repository has any: name the files of jobs with --job-config-path"))
