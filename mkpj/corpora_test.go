@@ -50,7 +50,7 @@ func TestCorpora(t *testing.T) {
 			want := bufio.NewScanner(bytes.NewReader(run(t, "xz", "-dkc", filepath.Join(corpora, c.name+".expected.jsonl.xz"))))
 			want.Buffer(nil, 8<<20)
 			made, differ := 0, 0
-			for row := range mkpj.SampleRows(cfg, mkpj.Static(cfg), true) {
+			for row := range mkpj.Rows(cfg, mkpj.Static(cfg), mkpj.SampleRefs, mkpj.Sample, true) {
 				made++
 				if !want.Scan() {
 					t.Fatalf("row %d, %s %s, is not expected", made, row.Repo, row.Job)

@@ -50,25 +50,30 @@ func Sample() Name {
 	return Name{ID: sampleID, BuildID: sampleBuildID, Now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}
 }
 
-// SampleRows yields a row for each of the jobs, with refs that are always the same:
-// a presubmit tests pull request 17, and then, as a batch, 17 and 23.
-func SampleRows(cfg *config.Config, jobs iter.Seq[Found], pods bool) iter.Seq[Row] {
+// SampleRefs returns the refs that a job is tried with in a sample: a presubmit tests
+// pull request 17, and then, as a batch, 17 and 23.
+func SampleRefs(f Found) []prow.Refs {
+	switch {
+	case f.Presubmit != nil:
+		return []prow.Refs{sampleRefs(f, 17), sampleRefs(f, 17, 23)}
+	case f.Postsubmit != nil:
+		return []prow.Refs{sampleRefs(f)}
+	}
+	return []prow.Refs{{}}
+}
+
+// Rows yields a row for each of the jobs and each of the refs that it is to have, with
+// its pod if that is asked for.
+func Rows(cfg *config.Config, jobs iter.Seq[Found], refs func(Found) []prow.Refs, name func() Name, pods bool) iter.Seq[Row] {
 	return func(yield func(Row) bool) {
 		for f := range jobs {
-			for _, pulls := range samplePulls(f) {
-				if !yield(NewRow(cfg, f, SampleRefs(f, pulls...), Sample(), pods)) {
+			for _, r := range refs(f) {
+				if !yield(NewRow(cfg, f, r, name(), pods)) {
 					return
 				}
 			}
 		}
 	}
-}
-
-func samplePulls(f Found) [][]int {
-	if f.Presubmit != nil {
-		return [][]int{{17}, {17, 23}}
-	}
-	return [][]int{nil}
 }
 
 // NewRow makes one row, with its pod if that is asked for.
@@ -81,11 +86,7 @@ func NewRow(cfg *config.Config, f Found, refs prow.Refs, n Name, pod bool) Row {
 	return r
 }
 
-// SampleRefs returns refs for f with the pulls given; a periodic has none.
-func SampleRefs(f Found, pulls ...int) prow.Refs {
-	if f.Periodic != nil {
-		return prow.Refs{}
-	}
+func sampleRefs(f Found, pulls ...int) prow.Refs {
 	org, name, _ := strings.Cut(f.Repo, "/") // at the first slash, also of an address
 	refs := prow.Refs{Org: org, Repo: name, BaseRef: f.Branch(), BaseSHA: strings.Repeat("a", 40)}
 	for _, n := range pulls {

@@ -90,7 +90,7 @@ Ask a running Prow:
 // configCommands need no running Prow: they read configuration and say what it
 // means.
 func configCommands() []*cobra.Command {
-	return []*cobra.Command{checkconfigCommand(), schemaCommand(), planCommand(), diffCommand()}
+	return []*cobra.Command{checkconfigCommand(), schemaCommand(), planCommand(), diffCommand(), mkpjCommand(), mkpodCommand()}
 }
 
 func versionCommand() *cobra.Command {

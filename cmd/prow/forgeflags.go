@@ -1,0 +1,63 @@
+package main
+
+import (
+	"errors"
+	"os"
+	"strings"
+
+	"github.com/prow-ci/prow/server"
+	"github.com/spf13/pflag"
+)
+
+// forgeFlags are those of a command that asks GitHub a few questions.
+type forgeFlags struct {
+	endpoints []string
+	graphql   string
+	tokenPath string
+	appID     string
+	appKey    string
+}
+
+func (g *forgeFlags) add(f *pflag.FlagSet) {
+	f.StringVar(&g.tokenPath, "github-token-path", os.Getenv("PROW_GITHUB_TOKEN_PATH"), "file that holds the GitHub token (default: ask without)")
+	f.StringSliceVar(&g.endpoints, "github-endpoint", nil, "GitHub's REST API, if it is not api.github.com")
+	f.StringVar(&g.graphql, "github-graphql-endpoint", "", "GitHub's GraphQL API, if it is not beside the REST API")
+	f.StringVar(&g.appID, "github-app-id", "", "id of a GitHub App")
+	f.StringVar(&g.appKey, "github-app-private-key-path", "", "file that holds its private key")
+	// A few calls need neither throttle nor patience; scripts may still say so.
+	unused(f, "github-host", "github-hourly-tokens", "github-allowed-burst", "github-throttle-org", "github-client.request-timeout",
+		"github-client.max-retries", "github-client.max-404-retries", "github-client.backoff-timeout", "github-client.initial-delay")
+}
+
+// options are checked before anything is asked.
+func (g *forgeFlags) options(name string) (server.ForgeOptions, error) {
+	o := server.ForgeOptions{GraphQL: g.graphql, Name: name}
+	if g.appID != "" || g.appKey != "" {
+		return o, errors.New("GitHub Apps cannot ask yet: use a token, with --github-token-path")
+	}
+	if len(g.endpoints) > 0 {
+		o.API = g.endpoints[0]
+		if !strings.Contains(o.API, "://") {
+			return o, errors.New("--github-endpoint " + o.API + ": want a whole address, for example https://github.example.com/api/v3")
+		}
+	}
+	if g.tokenPath != "" {
+		o.Token = server.SecretFile(g.tokenPath)
+	}
+	return o, nil
+}
+
+// unused takes flags that the original's scripts give and that change nothing here.
+func unused(f *pflag.FlagSet, names ...string) {
+	for _, name := range names {
+		f.String(name, "", "has no effect here")
+		f.Lookup(name).Hidden = true
+	}
+}
+
+// kubernetesFlags are those that find clusters.
+func kubernetesFlags(f *pflag.FlagSet) {
+	unused(f, "kubeconfig", "kubeconfig-dir", "kubeconfig-suffix", "projected-token-file")
+	f.Bool("no-in-cluster-config", false, "has no effect here")
+	f.Lookup("no-in-cluster-config").Hidden = true
+}
