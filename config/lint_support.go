@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	prow "github.com/prow-ci/prow"
 )
@@ -51,7 +52,7 @@ type PlacedQuery struct {
 func Inspect(ctx context.Context, p Paths) *Inspection {
 	l := newLoader(p)
 	l.precise, l.codec.roots = true, &sync.Map{}
-	x := &Inspection{Config: &Config{Plugins: &Plugins{}, res: l.res, codec: l.codec}, in: &inputs{}, own: map[string]*source{}, trees: map[string]*tree{}}
+	x := &Inspection{Config: &Config{Plugins: &Plugins{}, Loaded: time.Now(), res: l.res, codec: l.codec}, in: &inputs{}, own: map[string]*source{}, trees: map[string]*tree{}}
 	rep := &report{}
 	x.read(ctx, l, rep)
 	x.Problems = append(rep.errors(x.in), rep.warnings(x.in)...)

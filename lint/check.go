@@ -88,15 +88,15 @@ func fileChecks() []Check {
 			Help: "A key that means nothing, in the main file, in plugins.yaml or in a file that supplements them. It is misspelt, at the wrong place, or of a newer Prow: what it should do is not done.",
 		},
 		{
-			Name: config.KindUnknownAll, Default: true, New: true,
+			Name: config.KindUnknownAll, Default: true,
 			Help: "A key that means nothing, in a file of jobs or in a repository's own jobs.",
 		},
 		{
-			Name: config.KindDuplicate, Default: true, New: true,
+			Name: config.KindDuplicate, Default: true,
 			Help: "A key that is there twice in one mapping. The last one counts, the others are lost without a word.",
 		},
 		{
-			Name: config.KindCase, Default: true, New: true,
+			Name: config.KindCase, Default: true,
 			Help: "A key in another case than it has. It works here, as it does in the original, but other tools will not know it.",
 		},
 		{

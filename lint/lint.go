@@ -101,18 +101,31 @@ func (r *Result) Failed() bool {
 // wrong is a finding.
 func Run(ctx context.Context, o Options) *Result {
 	p := &Pass{Options: o, Inspection: config.Inspect(ctx, o.Paths), ctx: ctx}
+	lost, lostPlugins := p.lost(o.Paths.Config), p.lost(o.Paths.PluginConfig)
+	if lost {
+		p.Problems = slices.DeleteFunc(p.Problems, follows)
+	}
 	p.loaded(p.Problems)
-	p.sections()
-	p.inRepo()
+	if !lost {
+		p.sections()
+		p.inRepo()
+	}
 	r := &Result{Files: p.Files, Jobs: p.jobCount(), Strict: o.Strict}
 	for _, c := range All() {
-		if !slices.Contains(o.Checks, c.Name) {
-			continue
-		}
-		r.Ran = append(r.Ran, c.Name)
-		if c.Run != nil && (!c.Plugins || o.Paths.PluginConfig != "") {
+		switch {
+		case !slices.Contains(o.Checks, c.Name), c.Plugins && o.Paths.PluginConfig == "":
+		case c.Run == nil:
+			r.Ran = append(r.Ran, c.Name)
+		case !lost && !(c.Plugins && lostPlugins):
+			r.Ran = append(r.Ran, c.Name)
 			p.run(&c)
 		}
+	}
+	switch {
+	case lost:
+		p.undone = append(p.undone, "whatever takes a sound "+o.Paths.Config)
+	case lostPlugins:
+		p.undone = append(p.undone, "whatever takes a sound "+o.Paths.PluginConfig)
 	}
 	p.place()
 	r.Findings, r.Undone = p.sorted(), p.undone
@@ -221,6 +234,19 @@ func (p *Pass) sorted() []Finding {
 	return slices.CompactFunc(p.found, func(a, b Finding) bool {
 		return a.Position == b.Position && a.Text == b.Text && (a.Line > 0 || a.Path == b.Path)
 	})
+}
+
+// lost reports whether nothing of a file is known, so that what the checks would
+// say is not true.
+func (p *Pass) lost(file string) bool {
+	return file != "" && slices.ContainsFunc(p.Problems, func(x config.Problem) bool {
+		return x.File == file && (x.Kind == config.KindSyntax || x.Kind == config.KindUnreadable)
+	})
+}
+
+// follows reports whether a problem may come from another file that is lost.
+func follows(x config.Problem) bool {
+	return x.Kind == config.KindInvalid || x.Kind == config.KindUnknownPreset || x.Kind == config.KindNoEffect
 }
 
 // sections checks the sections of plugins.yaml.

@@ -86,8 +86,8 @@ func (f *Finding) Message() string {
 	if f.Job != "" {
 		subject = "job " + f.Job + ": "
 	}
-	if f.Path != "" {
-		subject += f.shortPath() + ": "
+	if path := f.shortPath(); path != "" {
+		subject += path + ": "
 	}
 	return subject + f.Text
 }
@@ -108,10 +108,7 @@ func (f *Finding) shortPath() string {
 			}
 		}
 		if _, after, ok := strings.Cut(rest, "]"); ok {
-			if after = strings.TrimPrefix(after, "."); after != "" {
-				return after
-			}
-			return list
+			return strings.TrimPrefix(after, ".")
 		}
 	}
 	return f.Path
