@@ -23,11 +23,14 @@ type cache struct {
 	// gone are uids that this process deleted while the watch may still tell of
 	// them.
 	gone map[string]string // by id
-	seen map[string]bool   // while a list is under way
+	// writing are ids with a write of this process under way, and the uid that the
+	// watch told was deleted meanwhile: the answer to the write is older.
+	writing map[string]string
+	seen    map[string]bool // while a list is under way
 }
 
 func newCache(log *slog.Logger, tell func(...string)) *cache {
-	return &cache{log: log, tell: tell, jobs: map[string]*entry{}, gone: map[string]string{}}
+	return &cache{log: log, tell: tell, jobs: map[string]*entry{}, gone: map[string]string{}, writing: map[string]string{}}
 }
 
 func (c *cache) get(id string) *entry {
@@ -53,9 +56,9 @@ func (c *cache) take(raw []byte) (*entry, error) {
 	if c.seen != nil {
 		c.seen[id.name] = true
 	}
-	old, gone := c.jobs[id.name], c.gone[id.name]
+	old, stale := c.jobs[id.name], c.stale(id.name, id.uid, id.version)
 	c.mu.Unlock()
-	if old != nil && old.uid == id.uid && old.version >= id.version || gone == id.uid {
+	if stale {
 		return old, nil
 	}
 	e, err := c.packer.pack(id, raw)
@@ -69,7 +72,7 @@ func (c *cache) take(raw []byte) (*entry, error) {
 func (c *cache) hold(e *entry) *entry {
 	c.mu.Lock()
 	old := c.jobs[e.id]
-	if old != nil && old.version >= e.version || c.gone[e.id] == e.uid {
+	if c.stale(e.id, e.uid, e.version) {
 		c.mu.Unlock()
 		return old
 	}
@@ -78,6 +81,24 @@ func (c *cache) hold(e *entry) *entry {
 	c.mu.Unlock()
 	c.tell(e.id)
 	return e
+}
+
+// stale reports whether something newer is known of a job.
+func (c *cache) stale(id, uid string, version uint64) bool {
+	old := c.jobs[id]
+	return old != nil && old.version >= version || c.gone[id] == uid || c.writing[id] == uid
+}
+
+// write is around a write of this process, one at a time for each id.
+func (c *cache) write(id string) (written func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.writing[id] = ""
+	return func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		delete(c.writing, id)
+	}
 }
 
 // drop is a mirror's: a resource that was deleted.
@@ -90,6 +111,9 @@ func (c *cache) drop(raw json.RawMessage) {
 	c.mu.Lock()
 	if c.gone[id.name] == id.uid {
 		delete(c.gone, id.name)
+	}
+	if _, ok := c.writing[id.name]; ok {
+		c.writing[id.name] = id.uid
 	}
 	c.mu.Unlock()
 	c.forget(id.name, id.uid, false)

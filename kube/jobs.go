@@ -24,8 +24,11 @@ import (
 type Options struct {
 	Config    *rest.Config
 	Namespace string // of the ProwJobs
-	Log       *slog.Logger
-	Now       prow.Clock
+	// Answer makes this process the one that says on resources which other
+	// clients made or edited wrongly what is wrong. It belongs where plank runs.
+	Answer bool
+	Log    *slog.Logger
+	Now    prow.Clock
 }
 
 // Jobs implements prow.Jobs on ProwJob resources. What this process wrote is
@@ -38,6 +41,7 @@ type Jobs struct {
 	now       prow.Clock
 	cache     *cache
 	hub       *hub
+	mirrored  *reflection
 	// subresource says that status is written apart from the rest.
 	subresource bool
 
@@ -68,12 +72,15 @@ func Open(ctx context.Context, o Options) (*Jobs, error) {
 	if s.subresource, err = s.statusApart(ctx); err != nil {
 		return nil, err
 	}
-	r := &reflection{api: api, path: s.path, mirror: s.cache, log: o.Log}
-	if err := r.list(ctx); err != nil {
-		return nil, fmt.Errorf("list ProwJobs in namespace %s: %w", o.Namespace, err)
+	s.mirrored = &reflection{api: api, path: s.path, mirror: s.cache, log: o.Log}
+	if err := s.mirrored.list(ctx); err != nil {
+		return nil, fmt.Errorf("list ProwJobs in namespace %s: %w", o.Namespace, s.explain(err))
 	}
 	ctx, s.stop = context.WithCancel(context.WithoutCancel(ctx))
-	s.stopped.Go(func() { r.follow(ctx) })
+	s.stopped.Go(func() { s.mirrored.follow(ctx) })
+	if o.Answer {
+		s.stopped.Go(func() { s.answer(ctx) })
+	}
 	return s, nil
 }
 
@@ -87,7 +94,7 @@ func (s *Jobs) statusApart(ctx context.Context) (bool, error) {
 		return false, prow.Final(errors.New("the cluster does not know ProwJobs: apply their definition first, kubectl apply -f deploy/crd/prowjob.yaml"))
 	}
 	if err != nil {
-		return false, fmt.Errorf("ask the API server for ProwJobs: %w", err)
+		return false, fmt.Errorf("ask the API server for ProwJobs: %w", s.explain(err))
 	}
 	var list metav1.APIResourceList
 	if err := json.Unmarshal(body, &list); err != nil {
@@ -100,6 +107,10 @@ func (s *Jobs) statusApart(ctx context.Context) (bool, error) {
 	}
 	return false, nil
 }
+
+// Healthy returns an error while the API server cannot be followed: what is read
+// then is as it was before. Writes that fail say so themselves.
+func (s *Jobs) Healthy() error { return s.mirrored.healthy() }
 
 // Close ends all watches. It does not wait for calls under way.
 func (s *Jobs) Close() error {
@@ -124,6 +135,7 @@ func (s *Jobs) Create(ctx context.Context, j *prow.Job) error {
 	if err != nil {
 		return fmt.Errorf("job %s: %w", j.Name, err)
 	}
+	defer s.writes(j.Name)()
 	answer, _, err := s.api.call(ctx, request{method: http.MethodPost, path: s.path, kind: "application/json", body: body, accept: metadataOnly})
 	if apierrors.IsAlreadyExists(err) {
 		if s.cache.get(j.Name) == nil {
@@ -139,7 +151,7 @@ func (s *Jobs) Create(ctx context.Context, j *prow.Job) error {
 		return fmt.Errorf("create job %s: %w", j.Name, err)
 	}
 	if s.subresource {
-		if answer, err = s.patch(ctx, j.Name, "/status", out.ResourceVersion, map[string]any{"status": out.Status}); err != nil {
+		if answer, _, err = s.patch(ctx, j.Name, "/status", out.ResourceVersion, map[string]any{"status": out.Status}); err != nil {
 			return fmt.Errorf("create job %s: status: %w", j.Name, s.explain(err))
 		}
 		if err := meta(answer, &out); err != nil {
@@ -148,6 +160,16 @@ func (s *Jobs) Create(ctx context.Context, j *prow.Job) error {
 	}
 	j.CreationTimestamp, j.Annotations = out.CreationTimestamp, out.Annotations
 	return s.remember(&out, true)
+}
+
+// writes makes the writes of one job follow one another.
+func (s *Jobs) writes(id string) (done func()) {
+	free := s.writing.lock(id)
+	written := s.cache.write(id)
+	return func() {
+		written()
+		free()
+	}
 }
 
 func withCreated(a map[string]string, at time.Time) map[string]string {
@@ -193,6 +215,11 @@ func (s *Jobs) remember(j *prow.Job, tracked bool) error {
 // enough.
 func (s *Jobs) fetch(ctx context.Context, id string) (*entry, error) {
 	body, _, err := s.api.call(ctx, request{method: http.MethodGet, path: s.path + "/" + id})
+	return s.took(id, body, err)
+}
+
+// took holds what fetching a job answered.
+func (s *Jobs) took(id string, body []byte, err error) (*entry, error) {
 	if apierrors.IsNotFound(err) {
 		return nil, fmt.Errorf("job %s: %w", id, fs.ErrNotExist)
 	}
@@ -300,8 +327,7 @@ func (s *Jobs) try(ctx context.Context, e *entry, change func(*prow.Job) error) 
 	if len(patch) == 0 {
 		return j, e, nil
 	}
-	free := s.writing.lock(e.id)
-	defer free()
+	defer s.writes(e.id)()
 	if now := s.cache.get(e.id); now != nil && now.version != e.version {
 		return nil, now, nil // somebody here was faster: no need to ask the API server
 	}
@@ -352,12 +378,16 @@ func with(m any, key string, value any) map[string]any {
 // patchOr patches, or says what to do if that was not possible: begin again with
 // another entry, or give up with an error.
 func (s *Jobs) patchOr(ctx context.Context, e *entry, j *prow.Job, sub, version string, patch map[string]any) ([]byte, *entry, error) {
-	answer, err := s.patch(ctx, e.id, sub, version, patch)
+	answer, unsure, err := s.patch(ctx, e.id, sub, version, patch)
 	switch {
 	case err == nil:
 		return answer, nil, nil
 	case apierrors.IsConflict(err):
-		now, err := s.fetch(ctx, e.id)
+		body, _, err := s.api.call(ctx, request{method: http.MethodGet, path: s.path + "/" + e.id})
+		if err == nil && unsure && s.same(body, j) {
+			return body, nil, nil // the first try had been carried out
+		}
+		now, err := s.took(e.id, body, err)
 		return nil, now, err
 	case apierrors.IsNotFound(err):
 		s.cache.forget(e.id, e.uid, true)
@@ -366,14 +396,24 @@ func (s *Jobs) patchOr(ctx context.Context, e *entry, j *prow.Job, sub, version 
 	return nil, nil, fmt.Errorf("update job %s: %w", e.id, s.explain(err))
 }
 
-func (s *Jobs) patch(ctx context.Context, id, sub, version string, patch map[string]any) ([]byte, error) {
+// same reports whether a resource says what j does.
+func (s *Jobs) same(body []byte, j *prow.Job) bool {
+	var now prow.Job
+	if json.Unmarshal(body, &now) != nil {
+		return false
+	}
+	p, err := partsOf(&now)
+	q, err2 := partsOf(j)
+	return err == nil && err2 == nil && bytes.Equal(p.metadata, q.metadata) && bytes.Equal(p.spec, q.spec) && bytes.Equal(p.status, q.status)
+}
+
+func (s *Jobs) patch(ctx context.Context, id, sub, version string, patch map[string]any) (answer []byte, unsure bool, err error) {
 	patch["metadata"] = with(patch["metadata"], "resourceVersion", version)
 	body, err := json.Marshal(patch)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	answer, _, err := s.api.call(ctx, request{method: http.MethodPatch, path: s.path + "/" + id + sub, kind: "application/merge-patch+json", body: body, accept: metadataOnly})
-	return answer, err
+	return s.api.call(ctx, request{method: http.MethodPatch, path: s.path + "/" + id + sub, kind: "application/merge-patch+json", body: body, accept: metadataOnly})
 }
 
 // Delete forgets the job named id.
@@ -381,6 +421,7 @@ func (s *Jobs) Delete(ctx context.Context, id string) error {
 	if id == "" || strings.Contains(id, "/") {
 		return nil
 	}
+	defer s.writes(id)()
 	e := s.cache.get(id)
 	answer, _, err := s.api.call(ctx, request{method: http.MethodDelete, path: s.path + "/" + id})
 	if err != nil && !apierrors.IsNotFound(err) {

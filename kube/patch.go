@@ -35,11 +35,12 @@ func (p parts) diff(q parts) (map[string]any, error) {
 		if bytes.Equal(of[0], of[1]) {
 			continue
 		}
-		var before, after any
-		if err := json.Unmarshal(of[0], &before); err != nil {
+		before, err := loose(of[0])
+		if err != nil {
 			return nil, err
 		}
-		if err := json.Unmarshal(of[1], &after); err != nil {
+		after, err := loose(of[1])
+		if err != nil {
 			return nil, err
 		}
 		if d, changed := mergePatch(before, after); changed {
@@ -47,6 +48,13 @@ func (p parts) diff(q parts) (map[string]any, error) {
 		}
 	}
 	return patch, nil
+}
+
+// loose reads JSON whose numbers stay as they are written.
+func loose(b []byte) (v any, err error) {
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.UseNumber()
+	return v, d.Decode(&v)
 }
 
 // mergePatch returns what a JSON merge patch says to make before after.

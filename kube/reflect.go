@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"sync"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -38,6 +39,21 @@ type reflection struct {
 	log    *slog.Logger
 
 	version string // to watch from; "" is to list first
+
+	mu     sync.Mutex
+	broken error // why it is not followed just now
+}
+
+func (r *reflection) healthy() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.broken
+}
+
+func (r *reflection) setBroken(err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.broken = err
 }
 
 const pageSize = 500
@@ -93,6 +109,7 @@ func (r *reflection) follow(ctx context.Context) {
 		if time.Since(started) > longestPause {
 			n = 0
 		}
+		r.setBroken(err)
 		if err != nil && ctx.Err() == nil {
 			r.log.Warn("watch broken, begun again", "path", r.path, "err", err)
 		}
@@ -127,6 +144,7 @@ func (r *reflection) watch(ctx context.Context) error {
 		body, _ := io.ReadAll(io.LimitReader(res.Body, 1<<20)) // the code says enough
 		return tooOld(failure(req, res, body))
 	}
+	r.setBroken(nil)
 	for d := json.NewDecoder(res.Body); ; {
 		var e struct {
 			Type   string          `json:"type"`
