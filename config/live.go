@@ -18,6 +18,7 @@ type Live struct {
 	check   func(*Config) error
 	current atomic.Pointer[Config]
 	stale   atomic.Pointer[Stale]
+	counts  *counts
 
 	mu      sync.Mutex
 	changed chan struct{} // closed when current changes
@@ -34,7 +35,8 @@ type Stale struct {
 // knows; nil refuses none. The error is that of the first load.
 func Open(ctx context.Context, paths Paths, log *slog.Logger, check func(*Config) error) (*Live, error) {
 	l := &Live{load: newLoader(paths), log: log, check: check, changed: make(chan struct{})}
-	w := newWatcher(paths, log)
+	l.counts = newCounts(l)
+	w := newWatcher(l.load.paths, log)
 	cfg, err := l.read(ctx)
 	if err != nil {
 		w.close()
@@ -87,25 +89,36 @@ func (l *Live) read(ctx context.Context) (*Config, error) {
 func (l *Live) follow(ctx context.Context, w *watcher) {
 	defer w.close()
 	for w.next(ctx) {
+		start := time.Now()
 		cfg, err := l.read(ctx)
 		for err != nil && w.again(ctx) {
+			start = time.Now()
 			cfg, err = l.read(ctx)
 		}
 		if ctx.Err() == nil {
-			l.take(cfg, err)
+			l.take(cfg, err, time.Since(start))
 		}
 	}
 }
 
 // take puts what was loaded in use, or notes why it cannot be.
-func (l *Live) take(cfg *Config, err error) {
+func (l *Live) take(cfg *Config, err error, took time.Duration) {
 	if err != nil {
+		l.counts.load("bad", took)
 		l.spoil(err)
 		return
 	}
-	l.stale.Store(nil)
-	if cfg.digest == l.Current().digest {
-		return // written again, but the same
+	same := cfg.digest == l.Current().digest // written again
+	if same {
+		l.counts.load("same", took)
+	} else {
+		l.counts.load("ok", took)
+	}
+	if l.stale.Swap(nil) != nil {
+		l.log.Info("configuration can be used again")
+	}
+	if same {
+		return
 	}
 	l.log.Info("configuration loaded", "version", cfg.Version, "warnings", len(cfg.Warnings))
 	l.current.Store(cfg)
@@ -122,9 +135,11 @@ func (l *Live) spoil(err error) {
 		p = Problems{{Kind: KindInvalid, Text: err.Error()}}
 	}
 	s := &Stale{Since: time.Now(), Problems: p}
-	if old := l.stale.Load(); old != nil {
+	old := l.stale.Load()
+	if old != nil {
 		s.Since = old.Since
-	} else {
+	}
+	if old == nil || old.Problems.Error() != p.Error() {
 		l.log.Error("configuration cannot be used, the last good one stays", "problems", len(p), "first", p[0].String())
 	}
 	l.stale.Store(s)

@@ -3,6 +3,7 @@ package config_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"iter"
 	"log/slog"
 	"os"
@@ -11,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prow-ci/prow/config"
 )
 
@@ -41,6 +43,29 @@ func stale(t *testing.T, l *config.Live, want bool) *config.Stale {
 	return l.Stale()
 }
 
+// metric returns the value of one metric of l.
+func metric(t *testing.T, l *config.Live, name string) float64 {
+	t.Helper()
+	r := prometheus.NewPedanticRegistry()
+	r.MustRegister(l.Metrics()...)
+	families, err := r.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		for _, m := range f.Metric {
+			id := f.GetName()
+			for _, l := range m.Label {
+				id += fmt.Sprintf("{%s=%q}", l.GetName(), l.GetValue())
+			}
+			if id == name {
+				return m.GetGauge().GetValue() + m.GetCounter().GetValue()
+			}
+		}
+	}
+	return 0
+}
+
 const oneJob = "periodics: [{name: NAME, interval: 1h, " + pod + "}]"
 
 func job(name string) string { return strings.Replace(oneJob, "NAME", name, 1) }
@@ -69,11 +94,17 @@ func TestLive(t *testing.T) {
 	if l.Current().Periodic("b") == nil {
 		t.Error("the last good configuration is gone")
 	}
+	if got := metric(t, l, "prow_config_stale") + metric(t, l, `prow_config_loads_total{result="bad"}`); got != 2 {
+		t.Errorf("the metrics of a bad change add up to %v", got)
+	}
 	put(t, dir, "-- jobs/sub/a.yaml --\n"+job("d"))
 	if c := next(); c.Periodic("d") == nil || c.Periodic("c") == nil {
 		t.Errorf("periodics %+v", c.Periodics)
 	}
 	stale(t, l, false)
+	if got := metric(t, l, "prow_config_stale"); got != 0 {
+		t.Errorf("stale is %v after a good change", got)
+	}
 	if err := os.RemoveAll(filepath.Join(dir, "jobs", "sub", "deeper")); err != nil {
 		t.Fatal(err)
 	}

@@ -172,8 +172,12 @@ func (l *loader) gather(ctx context.Context, rep *report) (*inputs, error) {
 	}
 	in.digest = in.sum()
 	in.version = l.version(in.digest)
+	in.digest += in.version
 	return in, nil
 }
+
+// versionFile beside the main file names the version of the whole.
+const versionFile = "VERSION"
 
 // maxVersion bounds the size of a VERSION file.
 const maxVersion = 200
@@ -181,7 +185,7 @@ const maxVersion = 200
 // version is the text of a VERSION file beside the main file, else digest.
 func (l *loader) version(digest string) string {
 	if l.paths.Config != "" {
-		name := filepath.Join(filepath.Dir(l.paths.Config), "VERSION")
+		name := filepath.Join(filepath.Dir(l.paths.Config), versionFile)
 		if info, err := os.Stat(name); err != nil || !info.Mode().IsRegular() || info.Size() > maxVersion {
 			return digest
 		}

@@ -3,11 +3,9 @@ package config
 import (
 	"context"
 	"errors"
-	"hash/fnv"
-	"io/fs"
 	"log/slog"
-	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
 
@@ -15,24 +13,31 @@ import (
 )
 
 const (
-	settle    = 10 * time.Millisecond  // after the last event, before looking
-	writing   = 100 * time.Millisecond // how long somebody may take to write a file
-	pollOften = time.Second            // where the kernel tells nothing
-	pollNet   = 5 * time.Second        // beside its events, in case some get lost
+	settle  = 10 * time.Millisecond  // after the last event, before looking
+	writing = 100 * time.Millisecond // how long somebody may take to write a file
+	poll    = time.Second            // between looks without events: where the kernel tells nothing, or some get lost
+	recent  = 50 * time.Millisecond  // the age from which on a time of change can be trusted
 )
 
 // watcher tells that something below the configured paths may have changed: by
-// the kernel's events, and by looking at times and sizes now and then.
+// the kernel's events, and by looking at times and sizes every second.
 type watcher struct {
 	paths []string // roots
 	log   *slog.Logger
 	fs    *fsnotify.Watcher // nil: only polling
-	seen  uint64
+
+	tree    *fileTree
+	seen    uint64
+	settled bool // what was seen had not just been written
 }
 
 func newWatcher(p Paths, log *slog.Logger) *watcher {
-	w := &watcher{log: log}
-	for _, name := range append([]string{p.Config, p.JobConfig, p.PluginConfig}, append(p.Supplemental, p.SupplementalPlugins...)...) {
+	w := &watcher{log: log, tree: newFileTree(p.SupplementalSuffix, p.SupplementalPluginSuffix)}
+	roots := []string{p.Config, p.JobConfig, p.PluginConfig}
+	if p.Config != "" {
+		roots = append(roots, filepath.Join(filepath.Dir(p.Config), versionFile))
+	}
+	for _, name := range slices.Concat(roots, p.Supplemental, p.SupplementalPlugins) {
 		if name != "" {
 			w.paths = append(w.paths, name)
 		}
@@ -42,7 +47,7 @@ func newWatcher(p Paths, log *slog.Logger) *watcher {
 		log.Warn("no file events, polling instead", "err", err)
 		w.fs = nil
 	}
-	w.seen = w.look()
+	w.changed()
 	return w
 }
 
@@ -52,42 +57,26 @@ func (w *watcher) close() {
 	}
 }
 
-// look returns a digest of names, times and sizes, and has the kernel watch the
-// directories there are.
-func (w *watcher) look() uint64 {
-	h := fnv.New64a()
+// changed looks whether anything is different from the last time, and has the
+// kernel watch the directories there are.
+func (w *watcher) changed() bool {
+	sum, settled := w.tree.look(w.paths)
+	// What has just been written may be written again within a tick of the clock
+	// that files' times are taken from: it is taken for changed once more when it
+	// is older.
+	changed := sum != w.seen || settled && !w.settled
+	w.seen, w.settled = sum, settled
+	if !changed {
+		return false
+	}
 	for _, root := range w.paths {
 		w.add(filepath.Dir(root))
-		real, err := filepath.EvalSymlinks(root)
-		if err != nil {
-			real = root
-		}
-		_, _ = h.Write([]byte(real))
-		_ = filepath.WalkDir(real, func(name string, d fs.DirEntry, err error) error {
-			if err != nil {
-				_, _ = h.Write([]byte(name + err.Error()))
-				return nil
-			}
-			if d.IsDir() {
-				w.add(name)
-			}
-			info, err := os.Stat(name) // through links: a ConfigMap swaps them
-			if err != nil {
-				return nil
-			}
-			text := name + "\x00" + info.ModTime().Format(time.RFC3339Nano) + "\x00" + info.Mode().String()
-			if !d.IsDir() {
-				text += "\x00" + string(binarySize(info.Size()))
-			}
-			_, _ = h.Write([]byte(text))
-			return nil
-		})
 	}
-	return h.Sum64()
-}
-
-func binarySize(n int64) []byte {
-	return []byte{byte(n), byte(n >> 8), byte(n >> 16), byte(n >> 24), byte(n >> 32)}
+	for _, dir := range w.tree.fresh {
+		w.add(dir)
+	}
+	w.tree.fresh = nil
+	return true
 }
 
 // add has the kernel watch dir. Where it can watch no more, polling has to do.
@@ -103,17 +92,22 @@ func (w *watcher) add(dir string) {
 	}
 }
 
+// concerns reports whether the event may be about configuration: others may
+// write to other files beside it all the time.
+func (w *watcher) concerns(e fsnotify.Event) bool {
+	name := filepath.Base(e.Name)
+	return e.Op&^(fsnotify.Write|fsnotify.Chmod) != 0 || w.tree.matters(name) ||
+		slices.ContainsFunc(w.paths, func(root string) bool { return filepath.Base(root) == name })
+}
+
 // next waits until something may have changed; false when ctx is done.
 func (w *watcher) next(ctx context.Context) bool {
-	for {
-		if !w.wait(ctx) {
-			return false
-		}
-		if now := w.look(); now != w.seen {
-			w.seen = now
+	for w.wait(ctx) {
+		if w.changed() {
 			return true
 		}
 	}
+	return false
 }
 
 // again waits a moment and reports whether something changed once more: what
@@ -123,21 +117,17 @@ func (w *watcher) again(ctx context.Context) bool {
 	case <-ctx.Done():
 	case <-time.After(writing):
 	}
-	now := w.look()
-	changed := now != w.seen
-	w.seen = now
-	return changed
+	return w.changed()
 }
 
 // wait returns at an event, once things have settled, or when it is time to look.
 func (w *watcher) wait(ctx context.Context) bool {
-	period := pollOften
 	var events chan fsnotify.Event
 	var lost chan error
 	if w.fs != nil {
-		period, events, lost = pollNet, w.fs.Events, w.fs.Errors
+		events, lost = w.fs.Events, w.fs.Errors
 	}
-	timer := time.NewTimer(period)
+	timer := time.NewTimer(poll)
 	defer timer.Stop()
 	var first time.Time // of a row of events
 	for {
@@ -148,9 +138,11 @@ func (w *watcher) wait(ctx context.Context) bool {
 			return true
 		case <-lost: // an overflow: looking makes up for it
 			return true
-		case _, ok := <-events:
+		case e, ok := <-events:
 			if !ok {
 				events = nil
+			} else if !w.concerns(e) {
+				continue
 			}
 			if first.IsZero() {
 				first = time.Now()

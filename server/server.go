@@ -72,6 +72,7 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	if s.live, err = config.Open(ctx, o.Paths, o.Log, func(c *config.Config) error { return plugin.CheckSections(s.plugins, c) }); err != nil {
 		return nil, fmt.Errorf("configuration:\n%w", err)
 	}
+	s.metrics.MustRegister(s.live.Metrics()...)
 	if s.state, err = s.openLocal(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
