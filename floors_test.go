@@ -21,7 +21,7 @@ var floors = map[string]string{
 
 	// Rules and tools: values in, values out, or the one git everyone has.
 	"config": ".", "owners": ".", "trigger": ". config", "podspec": ". config",
-	"git": ".", "loop": ".", "inrepo": ". config git",
+	"git": ".", "loop": ".", "hub": "", "inrepo": ". config git",
 	// What the commands say of a configuration, without running it.
 	"lint": ". config owners trigger", "plan": ". config trigger git inrepo", "compare": ". config trigger",
 	"schema": ". config", "mkpj": ". config trigger podspec",
@@ -31,8 +31,8 @@ var floors = map[string]string{
 	"plugin": ". config owners trigger git inrepo", "prowtest": ".",
 
 	// Hands: one technology each. They see no worker, and not one another.
-	"github": ".", "sandbox": ". git", "kube": ". podspec", "sqlite": ".",
-	"podutil": ". git", "local": ". podutil", "blob": ".", "outside": ".",
+	"github": ".", "sandbox": ". git", "kube": ". podspec hub", "sqlite": ". hub",
+	"podutil": ". git", "local": ". podutil hub", "blob": ".", "outside": ".",
 
 	// Workers: one duty each. They see no hand, and not one another.
 	"plugins/*":  ". config owners trigger git inrepo plugin",

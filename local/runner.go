@@ -26,6 +26,7 @@ import (
 	"time"
 
 	prow "github.com/prow-ci/prow"
+	"github.com/prow-ci/prow/hub"
 	"github.com/prow-ci/prow/podutil"
 )
 
@@ -56,7 +57,7 @@ type Runner struct {
 	o       Options
 	engine  engine
 	why     string
-	notes   notes
+	notes   hub.Hub
 	closed  context.CancelFunc
 	ctx     context.Context // ends with Close
 	waiters sync.WaitGroup
@@ -112,6 +113,7 @@ func (r *Runner) Close() error {
 	r.mu.Lock()
 	r.closed()
 	r.mu.Unlock()
+	r.notes.Close()
 	r.waiters.Wait()
 	return nil
 }
@@ -156,7 +158,7 @@ func (r *Runner) Start(ctx context.Context, j *prow.Job) error {
 		return fmt.Errorf("start run %s: %w", j.Name, err)
 	}
 	r.runs[j.Name] = x
-	r.notes.tell(x.id)
+	r.notes.Tell(x.id)
 	return nil
 }
 
@@ -271,7 +273,7 @@ func (r *Runner) Remove(ctx context.Context, id string) error {
 	r.mu.Lock()
 	delete(r.runs, id)
 	r.mu.Unlock()
-	r.notes.tell(id)
+	r.notes.Tell(id)
 	return r.discard(x.folder)
 }
 

@@ -144,7 +144,7 @@ func (r *Runner) settle(x *run, res result) {
 	x.ended, x.lost = &res.Result, res.Lost
 	r.mu.Unlock()
 	close(x.done)
-	r.notes.tell(x.id)
+	r.notes.Tell(x.id)
 }
 
 // lost ends what a run without a result left, and makes its result.

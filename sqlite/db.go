@@ -85,8 +85,8 @@ func (db *DB) Close() error {
 	var err error
 	db.once.Do(func() {
 		err = db.write.close()
-		db.Jobs.hub.close()
-		db.Inbox.hub.close()
+		db.Jobs.hub.Close()
+		db.Inbox.hub.Close()
 		err = errors.Join(err, db.read.Close(), release(db.lock))
 	})
 	return err

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	prow "github.com/prow-ci/prow"
+	"github.com/prow-ci/prow/hub"
 )
 
 // Inbox implements prow.Inbox. Which deliveries wait, and which are claimed, it
@@ -19,14 +20,14 @@ import (
 type Inbox struct {
 	w     *writer
 	read  *sql.DB
-	hub   *hub
+	hub   *hub.Hub
 	queue *queue
 }
 
 var _ prow.Inbox = (*Inbox)(nil)
 
 func newInbox(ctx context.Context, w *writer, read *sql.DB) (*Inbox, error) {
-	b := &Inbox{w: w, read: read, hub: newHub(), queue: newQueue()}
+	b := &Inbox{w: w, read: read, hub: &hub.Hub{}, queue: newQueue()}
 	rows, err := read.QueryContext(ctx, `SELECT seq, id, org, repo, number, next FROM deliveries WHERE state = 'waiting' ORDER BY seq`)
 	if err != nil {
 		return nil, err
@@ -72,7 +73,7 @@ func (b *Inbox) Accept(ctx context.Context, d *prow.Delivery) (fresh bool, err e
 	}, func() {
 		if fresh {
 			b.queue.put(entry{seq: seq, id: d.ID, where: d.Where})
-			b.hub.tell(d.ID)
+			b.hub.Tell(d.ID)
 		}
 	})
 	if err != nil {
@@ -135,7 +136,7 @@ func (b *Inbox) change(ctx context.Context, id string, next time.Time, query str
 		if prow.DeliveryState(state) == prow.DeliveryWaiting {
 			b.queue.put(e)
 		}
-		b.hub.tell(id)
+		b.hub.Tell(id)
 	})
 	if errors.Is(err, sql.ErrNoRows) {
 		err = fs.ErrNotExist
@@ -164,7 +165,7 @@ func (b *Inbox) Prune(ctx context.Context, t time.Time) error {
 
 // Watch yields the id of each delivery that was accepted, settled or replayed.
 func (b *Inbox) Watch(ctx context.Context) iter.Seq[string] {
-	return b.hub.watch(ctx, func(context.Context) ([]string, error) { return b.queue.ids(), nil })
+	return b.hub.Watch(ctx, func(context.Context) ([]string, error) { return b.queue.ids(), nil })
 }
 
 const deliveryColumns = `id, event, action, org, repo, number, login, received, state, tries, next, handled, results, error`

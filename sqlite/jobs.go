@@ -12,6 +12,7 @@ import (
 	"time"
 
 	prow "github.com/prow-ci/prow"
+	"github.com/prow-ci/prow/hub"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
@@ -19,7 +20,7 @@ import (
 type Jobs struct {
 	w    *writer
 	read *sql.DB
-	hub  *hub
+	hub  *hub.Hub
 
 	get, existing *sql.Stmt
 }
@@ -27,7 +28,7 @@ type Jobs struct {
 var _ prow.Jobs = (*Jobs)(nil)
 
 func newJobs(ctx context.Context, w *writer, read *sql.DB) (*Jobs, error) {
-	s := &Jobs{w: w, read: read, hub: newHub()}
+	s := &Jobs{w: w, read: read, hub: &hub.Hub{}}
 	for query, to := range map[string]**sql.Stmt{
 		`SELECT jobs.version, json FROM jobs JOIN job_json USING (seq) WHERE id = ?`: &s.get,
 		// What is still to be done in its order, then what is done, newest first.
@@ -69,7 +70,7 @@ func (s *Jobs) Create(ctx context.Context, j *prow.Job) error {
 		return errors.Join(putPulls(w, seq, j), putLabels(w, seq, j.Labels))
 	}, func() {
 		if fresh {
-			s.hub.tell(j.Name)
+			s.hub.Tell(j.Name)
 		}
 	})
 	if err != nil {
@@ -161,7 +162,7 @@ func (s *Jobs) replace(ctx context.Context, j *prow.Job, version int64, text []b
 		return errors.Join(dropLabels(w, seq, labels), putLabels(w, seq, j.Labels))
 	}, func() {
 		if first {
-			s.hub.tell(j.Name)
+			s.hub.Tell(j.Name)
 		}
 	})
 	return first, err
@@ -187,7 +188,7 @@ func (s *Jobs) Delete(ctx context.Context, id string) error {
 		return errors.Join(dropLabels(w, seq, j.Labels), w.exec(`DELETE FROM jobs WHERE seq = ?`, seq))
 	}, func() {
 		if gone {
-			s.hub.tell(id)
+			s.hub.Tell(id)
 		}
 	})
 	if err != nil {
@@ -198,7 +199,7 @@ func (s *Jobs) Delete(ctx context.Context, id string) error {
 
 // Watch yields the id of each job that may have changed.
 func (s *Jobs) Watch(ctx context.Context) iter.Seq[string] {
-	return s.hub.watch(ctx, func(ctx context.Context) ([]string, error) {
+	return s.hub.Watch(ctx, func(ctx context.Context) ([]string, error) {
 		rows, err := s.existing.QueryContext(ctx)
 		if err != nil {
 			return nil, err
