@@ -23,13 +23,13 @@ func Markdown(w io.Writer, d *Diff) error {
 		m.put("\n| | what | change |\n|---|---|---|\n")
 	}
 	for i := range d.Added {
-		m.row("added", code(d.Added[i].String()), code(d.Added[i].Place()))
+		m.row("added", func() (string, string) { return code(d.Added[i].String()), code(d.Added[i].Place()) })
 	}
 	for i := range d.Removed {
-		m.row("removed", code(d.Removed[i].String()), code(d.Removed[i].Place()))
+		m.row("removed", func() (string, string) { return code(d.Removed[i].String()), code(d.Removed[i].Place()) })
 	}
 	for _, g := range d.Groups() {
-		m.row("changed", jobCell(g.Jobs), changeCell(g.Changes))
+		m.row("changed", func() (string, string) { return jobCell(g.Jobs), changeCell(g.Changes) })
 	}
 	m.section("configuration", d.Config)
 	m.section("plugins", d.Plugins)
@@ -49,7 +49,7 @@ type table struct {
 
 func (m *table) put(s string) bool {
 	n := len([]rune(s))
-	if n > m.left || m.more > 0 {
+	if n > m.left {
 		return false
 	}
 	m.left -= n
@@ -57,16 +57,20 @@ func (m *table) put(s string) bool {
 	return true
 }
 
-func (m *table) row(kind, what, change string) {
-	if !m.put("| " + kind + " | " + what + " | " + change + " |\n") {
-		m.more++
+// row writes a row, or counts it where there is no room left.
+func (m *table) row(kind string, cells func() (what, change string)) {
+	if m.more == 0 {
+		what, change := cells()
+		if m.put("| " + kind + " | " + what + " | " + change + " |\n") {
+			return
+		}
 	}
+	m.more++
 }
 
 func (m *table) section(kind string, changes []Change) {
 	for i := range changes {
-		path, change := changeLine(&changes[i])
-		m.row(kind, path, change)
+		m.row(kind, func() (string, string) { return changeLine(&changes[i]) })
 	}
 }
 
@@ -117,10 +121,15 @@ func code(s string) string {
 	word := func(i int) bool {
 		return i >= 0 && i < len(runes) && (unicode.IsLetter(runes[i]) || unicode.IsDigit(runes[i]))
 	}
+	host := func(i int) bool { // the dot of www., which forges make a link of
+		return runes[i] == '.' && i >= 3 && strings.EqualFold(string(runes[i-3:i]), "www")
+	}
 	var b strings.Builder
 	b.WriteString("<code>")
 	for i, r := range runes {
 		switch {
+		case host(i):
+			b.WriteString("&#46;")
 		case word(i), strings.ContainsRune(" -./=,+;%'\"()?^$→…", r), r == '_' && word(i-1) && word(i+1):
 			b.WriteRune(r)
 		default:
