@@ -31,7 +31,7 @@ var floors = map[string]string{
 	"plugin": ". config owners trigger git inrepo", "prowtest": ".",
 
 	// Hands: one technology each. They see no worker, and not one another.
-	"github": ".", "sandbox": ". git", "kube": ". podspec hub", "sqlite": ". hub",
+	"github": ".", "sandbox": ". git", "kube": ". podspec hub", "sqlite": ". hub", "postgres": ". hub",
 	"podutil": ". git", "local": ". podutil hub", "blob": ".", "outside": ".",
 
 	// Workers: one duty each. They see no hand, and not one another.
@@ -63,6 +63,7 @@ var reserved = map[string]string{
 	"k8s.io/client-go":                "kube loop",
 	"modernc.org/sqlite":              "sqlite sandbox",
 	"database/sql":                    "sqlite sandbox",
+	"github.com/jackc/pgx":            "postgres",
 	"github.com/google/go-github":     "github sandbox",
 	"github.com/shurcooL":             "github",
 	"github.com/moby":                 "local",
