@@ -106,8 +106,13 @@ func joinPresets(in *inputs, main *JobConfig, rep *report) []Preset {
 			for _, k := range keysOf(p.Labels) {
 				id := pair{k, p.Labels[k]}
 				if first, ok := seen[id]; ok {
-					spot{rep: rep, file: file, path: trail{"presets", i, "labels", k}}.hinted(
-						"another preset has the label "+k+": "+id.value+" too", "the other is in "+first)
+					at := spot{rep: rep, file: file, path: trail{"presets", i, "labels", k}}
+					text, hint := "another preset has the label "+k+": "+id.value+" too", "the other is in "+first
+					if len(in.jobs) == 0 { // the original looks only where files are joined
+						at.warn(KindDuplicate, text, hint)
+					} else {
+						at.hinted(text, hint)
+					}
 				}
 				seen[id] = file
 			}

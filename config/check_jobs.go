@@ -42,6 +42,12 @@ func (f *finisher) checkBase(at spot, j *JobBase, t prow.Type) {
 	if j.Spec != nil && j.Agent == prow.KubernetesAgent {
 		checkPod(at, j, t)
 	}
+	if j.Agent == prow.TektonAgent {
+		checkTekton(at, j, t)
+	}
+	if j.PipelineRunSpec != nil {
+		at.at("pipeline_run_spec").warn(KindDeprecated, "is an older form", "write tekton_pipeline_run_spec: {v1beta1: …}")
+	}
 }
 
 func (f *finisher) checkName(at spot, j *JobBase) {

@@ -50,7 +50,11 @@ func (c *Config) InRepoEnabled(r prow.Repo) bool {
 // InRepoClusters returns the clusters that r's own jobs may use.
 func (c *Config) InRepoClusters(r prow.Repo) []string {
 	a := c.InRepoConfig.AllowedClusters
-	return union(union(a[r.String()], a[r.Owner]), a["*"])
+	out := union(union(a[r.String()], a[r.Owner]), a["*"])
+	if _, host, ok := strings.Cut(r.Owner, "://"); ok {
+		out = union(out, union(a[host+"/"+r.Name], a[host]))
+	}
+	return out
 }
 
 // TouchesInRepo reports whether a change of files changes a repository's own jobs.
@@ -127,8 +131,8 @@ func (c *Config) finishInRepo(in *inputs, r prow.Repo, rep *report) *JobConfig {
 	for i := range own.PostsubmitsStatic[r.String()] {
 		checkCluster(&own.PostsubmitsStatic[r.String()][i].JobBase, allowed, rep)
 	}
-	twicePresubmits(slices.Concat(c.Presubmits(r), own.PresubmitsStatic[r.String()]), rep)
-	twicePostsubmits(slices.Concat(c.Postsubmits(r), own.PostsubmitsStatic[r.String()]), rep)
+	twicePresubmits(slices.Concat(c.Presubmits(r), own.PresubmitsStatic[r.String()]), c.branchesOf(r.String()), rep)
+	twicePostsubmits(slices.Concat(c.Postsubmits(r), own.PostsubmitsStatic[r.String()]), c.branchesOf(r.String()), rep)
 	return own
 }
 

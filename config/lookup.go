@@ -2,6 +2,7 @@ package config
 
 import (
 	"bytes"
+	"cmp"
 	"net/url"
 	"path"
 	"slices"
@@ -123,6 +124,36 @@ func splitBucket(bucket string) (provider, name string) {
 // SlackReporter returns the global Slack entry for r.
 func (c *Config) SlackReporter(r prow.Repo) (SlackReporter, bool) {
 	return byRepo(c.SlackReporterConfigs, r)
+}
+
+// SlackReport returns what Slack is told of j in the state it is in: the job's own
+// settings laid over the entry for its repository. nil: nothing.
+func (c *Config) SlackReport(j *prow.Job) *prow.SlackReporterConfig {
+	repo := prow.Repo{}
+	if r := j.MainRefs(); r != nil {
+		repo = r.RepoID()
+	}
+	global, _ := c.SlackReporter(repo)
+	out, own := global.SlackReporterConfig, &prow.SlackReporterConfig{}
+	if j.Spec.ReporterConfig != nil && j.Spec.ReporterConfig.Slack != nil {
+		own = j.Spec.ReporterConfig.Slack
+	}
+	overText(&out.Host, own.Host)
+	overText(&out.Channel, own.Channel)
+	overText(&out.ReportTemplate, own.ReportTemplate)
+	over(&out.Report, own.Report)
+	if own.JobStatesToReport != nil {
+		out.JobStatesToReport = own.JobStatesToReport
+	}
+	out.Host = cmp.Or(out.Host, "*")
+	out.ReportTemplate = cmp.Or(out.ReportTemplate, DefaultSlackTemplate)
+	switch {
+	case out.Report != nil && !*out.Report, !slices.Contains(out.JobStatesToReport, j.Status.State), out.Channel == "":
+		return nil
+	case own.Channel == "" && !slices.Contains(global.JobTypesToReport, j.Spec.Type):
+		return nil
+	}
+	return &out
 }
 
 // OwnersDenylist returns the expressions for directories of r whose OWNERS files

@@ -69,6 +69,7 @@ const (
 	KindNoEffect      = "no-effect"          // a value that is not used
 	KindUnknownAgent  = "unknown-agents"     // a job for an agent that is not Prow's
 	KindUnknownPlugin = "unknown-plugins"    // a plugin that nobody knows
+	KindOverlap       = "overlapping-jobs"   // two jobs of one name or context that both run for some branch, though their patterns differ
 	KindUnknownPreset = "unknown-presets"    // a label that asks for a preset that is not there
 )
 

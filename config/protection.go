@@ -167,10 +167,14 @@ func (bp *BranchProtection) check(at spot, res regexps) {
 			res.compile(at.at("exclude", i), text)
 		}
 		if len(merged.Include) > 0 && len(merged.Exclude) > 0 {
-			at.hinted("has both include and exclude, with what is above it", "keep one of the two")
+			at.warn(KindNoEffect, "has both include and exclude, with what is above it, so it cannot be used", "keep one of the two")
 		}
 	}
-	level(at, bp.Policy, bp.Policy)
+	if len(bp.Include) > 0 && len(bp.Exclude) > 0 {
+		at.hinted("has both include and exclude", "keep one of the two")
+	} else {
+		level(at, bp.Policy, bp.Policy)
+	}
 	for _, name := range keysOf(bp.Orgs) {
 		org, at := bp.Orgs[name], at.at("orgs", name)
 		inOrg := bp.Policy.under(org.Policy)
@@ -184,7 +188,7 @@ func (bp *BranchProtection) check(at spot, res regexps) {
 				merged := inRepo.under(b)
 				level(at.at("branches", name), b, merged)
 				if merged.Protect == nil && !isTrue(merged.Unmanaged) {
-					at.at("branches", name).hinted("does not say whether to protect", "set protect, or unmanaged: true")
+					at.at("branches", name).warn(KindNoEffect, "does not say whether to protect, so it cannot be used", "set protect, or unmanaged: true")
 				}
 			}
 		}

@@ -14,6 +14,14 @@ func TestRules(t *testing.T) {
 		return mainFile("presubmits:\n  o/r:\n  - {" + strings.Join(jobs, "}\n  - {") + "}\n")
 	}
 	per := func(job string) string { return mainFile("periodics: [{" + job + "}]") }
+	tekton := func(job string, tasks ...string) string {
+		list := ""
+		for _, task := range tasks {
+			list += "{name: x, taskRef: {name: " + task + "}}, "
+		}
+		return pre(job + ", agent: tekton-pipeline, tekton_pipeline_run_spec: {v1beta1: {pipelineSpec: {tasks: [" + list + "]}}}")
+	}
+	const client = "{gcp: {endpoint_api_consumer_type: PROJECT, endpoint_api_consumer_number: 12}, allowed_jobs_filters: [{tenant_id: a}]}"
 	const img = "utility_images: {clonerefs: a, initupload: b, entrypoint: c, sidecar: d}, gcs_configuration: {bucket: b, path_strategy: explicit}"
 	const decorated = "decorate: true, decoration_config: {" + img + "}"
 	for _, c := range []struct{ name, archive, want string }{
@@ -27,7 +35,9 @@ func TestRules(t *testing.T) {
 		{"always and changed", pre("name: a, always_run: true, run_if_changed: x, " + pod), "goes not together with run_if_changed"},
 		{"twice, other branches", pre("name: a, branches: [main], "+pod, "name: a, skip_branches: [main], "+pod), ""},
 		{"twice, only skipped", pre("name: a, skip_branches: [x], "+pod, "name: a, skip_branches: [y], "+pod), `another presubmit "a" for the same branches`},
-		{"twice, like patterns", pre("name: a, branches: ['ma.*'], "+pod, "name: a, branches: [main], "+pod), ""},
+		{"twice, like patterns", pre("name: a, branches: ['ma.*'], "+pod, "name: a, branches: [main], "+pod), `runs for the branch main, and so does another presubmit "a"`},
+		{"twice, other releases", pre("name: a, branches: ['release-1\\.1$'], "+pod, "name: a, branches: ['release-1\\.2$'], "+pod), ""},
+		{"one context, like patterns", pre("name: a, context: c, branches: ['^ma'], "+pod, "name: b, context: c, branches: [main], "+pod), `reports to the context "c" for the branch main, and so does "a"`},
 		{"one context", pre("name: a, context: c, "+pod, "name: b, context: c, "+pod), `presubmit "b" reports to the context "c", and so does "a"`},
 		{"one context, one silent", pre("name: a, context: c, "+pod, "name: b, context: c, skip_report: true, "+pod), ""},
 		{"no spec", pre("name: a"), "has no spec"},
@@ -74,6 +84,7 @@ func TestRules(t *testing.T) {
 		{"periodic twice", mainFile("periodics: [{name: a, interval: 1h, " + pod + "}, {name: a, interval: 1h, " + pod + "}]"), `another periodic "a"`},
 
 		{"two presets", mainFile("presets: [{labels: {a: b}}]\n-- jobs/x.yaml --\npresets: [{labels: {a: b}}]"), "another preset has the label a: b too"},
+		{"two presets, one file alone", mainFile("presets: [{labels: {a: b}}, {labels: {a: b}}]"), "another preset has the label a: b too"},
 		{"preset clashes", mainFile("presets: [{env: [{name: A}]}]\npresubmits: {o/r: [{name: a, spec: {containers: [{env: [{name: A}]}]}}]}"), `variable "A" is there already`},
 
 		{"no such preset", mainFile("presets: [{labels: {preset-dind: b}}]\npresubmits: {o/r: [{name: a, labels: {preset-dnid: b}, " + pod + "}]}"), `asks for a preset that is not there (did you mean "preset-dind"?)`},
@@ -97,6 +108,51 @@ func TestRules(t *testing.T) {
 		{"include and exclude", mainFile("branch-protection: {include: [a], orgs: {o: {exclude: [b]}}}"), "branch-protection.orgs.o: has both include and exclude"},
 		{"branch undecided", mainFile("branch-protection: {orgs: {o: {repos: {r: {branches: {b: {enforce_admins: true}}}}}}}"), "does not say whether to protect"},
 		{"reporter", mainFile("github_reporter: {job_types_to_report: [batch]}"), `"batch" is not reported to GitHub`},
+		{"slack template", mainFile("slack_reporter_configs: {'*': {channel: c, report_template: '{{.Nope}}'}}"), "cannot be filled in"},
+		{"slack template of a job", pre("name: a, reporter_config: {slack: {report_template: '{{'}}, " + pod), "is not a template"},
+		{"level", mainFile("log_level: debgu"), `did you mean "debug"?`},
+		{"lens", mainFile("deck: {spyglass: {lenses: [{lens: {name: a}, required_files: ['(']}]}}"), "deck.spyglass.lenses[0].required_files[0]: is not a regular expression"},
+		{"half of TestGrid", mainFile("deck: {spyglass: {testgrid_root: 'https://t'}}"), "has only one of testgrid_config and testgrid_root"},
+		{"selector of logs", mainFile("deck: {external_agent_logs: [{agent: jenkins, selector: 'a in'}]}"), "is not a label selector"},
+		{"a pattern for a repository", mainFile("plank: {default_decoration_config_entries: [{repo: 'org/*', config: {}}]}"), "names no repository and no organisation"},
+		{"owners", mainFile("owners_dir_denylist: {repos: {o/r: ['(']}}"), "owners_dir_denylist.repos.\"o/r\"[0]: is not a regular expression"},
+
+		{"gerrit", mainFile("gerrit: {ratelimit: -1}"), "gerrit.ratelimit: is -1; want a number above 0"},
+		{"gerrit host", mainFile("gerrit: {org_repos_config: [{org: foo, repos: [r]}]}"), "is no address of a host"},
+		{"gerrit comments", mainFile("gerrit: {allowed_presubmit_trigger_re: '('}"), "is not a regular expression"},
+		{"jenkins alone", mainFile("jenkins_operators: [{label_selector: a=b}]"), "there is one operator only"},
+		{"jenkins, two", mainFile("jenkins_operators: [{label_selector: a=b}, {}]"), "jenkins_operators[1]: has no label_selector"},
+		{"jenkins selector", mainFile("jenkins_operators: [{label_selector: 'a in'}, {label_selector: a}]"), "is not a label selector"},
+		{"jenkins template", mainFile("jenkins_operators: [{job_url_template: '{{replace \"a\" \"b\" .Spec.Job}}'}]"), ""},
+		{"jenkins goroutines", mainFile("jenkins_operators: [{max_goroutines: -1}]"), "want a number above 0"},
+		{"both of pub/sub", mainFile("pubsub_triggers: [{project: p, topics: [t], allowed_clusters: [a]}]\npubsub_subscriptions: {p: [s]}"), "goes not together with pubsub_triggers"},
+		{"pub/sub without topic", mainFile("pubsub_triggers: [{project: p}]"), "names no subscription"},
+		{"pub/sub without project", mainFile("pubsub_triggers: [{topics: [p]}]"), "names no project"},
+		{"gangway without client", mainFile("gangway: {allowed_api_clients: [{}]}"), "names no client"},
+		{"gangway type", mainFile("gangway: {allowed_api_clients: [{gcp: {endpoint_api_consumer_type: USER, endpoint_api_consumer_number: '1'}, allowed_jobs_filters: [{tenant_id: a}]}]}"), `is "USER" (want PROJECT)`},
+		{"gangway number", mainFile("gangway: {allowed_api_clients: [{gcp: {endpoint_api_consumer_type: PROJECT, endpoint_api_consumer_number: p1}, allowed_jobs_filters: [{tenant_id: a}]}]}"), "want the number of a project"},
+		{"gangway without filter", mainFile("gangway: {allowed_api_clients: [{gcp: {endpoint_api_consumer_type: PROJECT, endpoint_api_consumer_number: 12}}]}"), "may start no job"},
+		{"gangway, no tenant", mainFile("gangway: {allowed_api_clients: [{gcp: {endpoint_api_consumer_type: PROJECT, endpoint_api_consumer_number: 12}, allowed_jobs_filters: [{}]}]}"), "has no tenant_id"},
+		{"gangway twice", mainFile("gangway: {allowed_api_clients: [" + client + ", " + client + "]}"), "allowed_api_clients[1]: is there twice"},
+		{"scheduler without address", mainFile("scheduler: {external: {}}"), "scheduler.external: has no url"},
+		{"scheduler cache", mainFile("scheduler: {external: {url: 'http://x', cache: {entry_timeout_interval: 0s}}}"), "want a time above 0"},
+		{"failover", mainFile("scheduler: {failover: {mappings: {a: ''}}}"), "has no cluster to go to"},
+		{"webhook of the future", mainFile("managed_webhooks: {org_repo_config: {o: {token_created_after: 2999-01-01T00:00:00Z}}}"), "is in the future"},
+		{"webhook of the past", mainFile("managed_webhooks: {org_repo_config: {o: {token_created_after: 2020-01-01T00:00:00Z}}}"), ""},
+		{"webhook without time", mainFile("managed_webhooks: {org_repo_config: {o: {token_created_after: today}}}"), "token_created_after: the text \"today\" will not do"},
+
+		{"tekton", tekton("name: a, extra_refs: [{org: o, repo: r}]", "PROW_IMPLICIT_GIT_REF", "PROW_EXTRA_GIT_REF_0"), ""},
+		{"tekton, nothing to clone", tekton("name: a", "build"), ""},
+		{"tekton, a task without reference", pre("name: a, agent: tekton-pipeline, tekton_pipeline_run_spec: {v1beta1: {pipelineSpec: {tasks: [{name: x, taskSpec: {steps: []}}]}}}"), ""},
+		{"tekton, unused", tekton("name: a, extra_refs: [{org: o, repo: r}]", "build"), "no task uses extra_refs[0]"},
+		{"tekton, not there", tekton("name: a", "PROW_EXTRA_GIT_REF_0"), "there is no extra_refs[0]"},
+		{"tekton, leading zeros", tekton("name: a, extra_refs: [{org: o, repo: r}]", "PROW_EXTRA_GIT_REF_00"), `"PROW_EXTRA_GIT_REF_00" does not end in a number`},
+		{"tekton, no number", tekton("name: a, extra_refs: [{org: o, repo: r}]", "PROW_EXTRA_GIT_REF_x"), "does not end in a number"},
+		{"tekton, code of a periodic", per("name: a, interval: 1h, agent: tekton-pipeline, tekton_pipeline_run_spec: {v1beta1: {pipelineSpec: {tasks: [{taskRef: {name: PROW_IMPLICIT_GIT_REF}}]}}}"), "a periodic has none"},
+		{"tekton, a pipeline elsewhere", pre("name: a, agent: tekton-pipeline, extra_refs: [{org: o, repo: r}], tekton_pipeline_run_spec: {v1beta1: {pipelineRef: {name: p}}}"), ""},
+		{"tekton, the newer place counts", pre("name: a, agent: tekton-pipeline, pipeline_run_spec: {pipelineSpec: {tasks: [{taskRef: {name: PROW_EXTRA_GIT_REF_3}}]}}, tekton_pipeline_run_spec: {v1beta1: {}}"), "is an older form"},
+		{"tekton, no mapping", pre("name: a, agent: tekton-pipeline, pipeline_run_spec: [a]"), "pipeline_run_spec: is not a mapping"},
+		{"tekton without pipeline", pre("name: a, agent: tekton-pipeline"), "has no pipeline"},
 		{"slack", mainFile("slack_reporter_configs: {'*': {}}"), "has no channel"},
 
 		{"plugin twice", "-- plugins.yaml --\nplugins: {o: {plugins: [hold]}, o/r: {plugins: [hold]}}", "hold is enabled for the organisation o already"},

@@ -113,7 +113,7 @@ func (c *ProwConfig) complete(top spot, res regexps, now time.Time) {
 	c.Plank.complete(top.at("plank"))
 	c.Sinker.complete()
 	c.Deck.complete(top.at("deck"), res)
-	c.Tide.complete(top.at("tide"), res)
+	c.Tide.complete(top.at("tide"), c.ProwJobDefaultEntries, res)
 	c.reporters(top)
 	c.InRepoConfig.complete(top.at("in_repo_config"))
 	c.BranchProtection.check(top.at("branch-protection"), res)

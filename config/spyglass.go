@@ -93,6 +93,9 @@ func (s *Spyglass) complete(at spot, res regexps) {
 		}
 	}
 	s.viewers(at, res)
+	if (s.TestGridConfig == "") != (s.TestGridRoot == "") {
+		at.warn(KindNoEffect, "has only one of testgrid_config and testgrid_root, so there are no links to TestGrid", "give both")
+	}
 }
 
 // prefixes folds the single prefix into the two maps.

@@ -19,14 +19,14 @@ const (
 	BlocksBlock  = "block"  // keep out
 )
 
-func (t *Tide) complete(at spot, res regexps) {
+func (t *Tide) complete(at spot, defaults []ProwJobDefaultEntry, res regexps) {
 	lasting(&t.SyncPeriod, time.Minute)
 	lasting(&t.StatusUpdatePeriod, t.SyncPeriod.Duration)
 	positive(at.at("max_goroutines"), &t.MaxGoroutines, 20)
 	for i := range t.Queries {
 		t.Queries[i].check(at.at("queries", i))
 	}
-	t.Queries = mergeQueries(t.Queries)
+	t.Queries = mergeQueries(t.Queries, (&shared{defaults: defaults}).tenants)
 	t.MergeMethods.res = res
 	t.MergeMethods.check(at.at("merge_method"), res)
 	t.templates(at.at("merge_commit_template"))
@@ -154,14 +154,15 @@ func (q *TideQuery) Matches(r prow.Repo) bool {
 }
 
 // mergeQueries joins queries that differ in nothing but where they look, and
-// sorts them.
-func mergeQueries(in []TideQuery) []TideQuery {
+// sorts them. tenants tells whose the jobs there are: what different tenants own
+// stays apart.
+func mergeQueries(in []TideQuery, tenants func(*TideQuery) []string) []TideQuery {
 	byKey := map[string]*TideQuery{}
 	for _, q := range in {
 		for _, l := range []*[]string{&q.Labels, &q.MissingLabels, &q.IncludedBranches, &q.ExcludedBranches} {
 			*l = slices.Sorted(slices.Values(*l))
 		}
-		key := fmt.Sprintf("%q %q %q %q %q %q %t", q.Author, q.Labels, q.MissingLabels, q.IncludedBranches, q.ExcludedBranches, q.Milestone, q.ReviewApprovedRequired)
+		key := fmt.Sprintf("%q %q %q %q %q %q %t %q", q.Author, q.Labels, q.MissingLabels, q.IncludedBranches, q.ExcludedBranches, q.Milestone, q.ReviewApprovedRequired, tenants(&q))
 		have, ok := byKey[key]
 		if !ok {
 			have = &q
@@ -181,6 +182,18 @@ func mergeQueries(in []TideQuery) []TideQuery {
 		out = append(out, q)
 	}
 	return out
+}
+
+// tenants returns whose the jobs are where q looks, sorted.
+func (s *shared) tenants(q *TideQuery) []string {
+	if len(s.defaults) == 0 {
+		return nil
+	}
+	var out []string
+	for _, where := range slices.Concat(q.Orgs, q.Repos) {
+		out = append(out, s.jobDefault(nil, where, DefaultCluster).TenantID)
+	}
+	return union(out, nil)
 }
 
 // QueriesFor returns the queries that ask for pull requests of r.
