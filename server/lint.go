@@ -13,6 +13,7 @@ import (
 	"time"
 
 	prow "github.com/prow-ci/prow"
+	"github.com/prow-ci/prow/blob"
 	"github.com/prow-ci/prow/config"
 	"github.com/prow-ci/prow/git"
 	"github.com/prow-ci/prow/github"
@@ -25,7 +26,8 @@ type LintTools struct {
 	ForgeAPI, ForgeGraphQL string // "" is GitHub's
 	ForgeURL               string // where repositories are cloned from
 	Token                  func(ctx context.Context) (string, error)
-	Dir                    string // where mirrors are kept; "" is a folder for this run alone
+	Dir                    string       // where mirrors are kept; "" is a folder for this run alone
+	Storage                blob.Options // credentials for the file of the clusters' status
 	Log                    *slog.Logger
 	Version                string
 }
@@ -39,7 +41,7 @@ func Lint(ctx context.Context, o lint.Options, t LintTools) (*lint.Result, error
 		o.Plugins = append(o.Plugins, p.Name)
 	}
 	o.Sections = func(c *config.Config) error { return plugin.CheckSections(all, c) }
-	o.ClusterStatus = readStatus
+	o.ClusterStatus = t.clusterStatus
 	dir, err := os.MkdirTemp("", "prow-checkconfig-")
 	if err != nil {
 		return nil, err
@@ -110,18 +112,32 @@ func ownersFile(forge prow.ForgeReader, mirrors *git.Store) func(context.Context
 	}
 }
 
-// readStatus reads the file that says how build clusters are.
-func readStatus(_ context.Context, path string) (map[string]string, error) {
-	if scheme, _, ok := strings.Cut(path, "://"); ok && scheme != "file" {
-		return nil, fmt.Errorf("%s is in a bucket, which checkconfig cannot read yet; download it and name its clusters with --known-cluster", path)
-	}
-	b, err := os.ReadFile(strings.TrimPrefix(path, "file://"))
+// clusterStatus reads the file that says how build clusters are. A bucket is read
+// only with credentials: checking a configuration must not need the network by itself.
+func (t LintTools) clusterStatus(ctx context.Context, name string) (map[string]string, error) {
+	b, err := t.read(ctx, name)
 	if err != nil {
 		return nil, err
 	}
 	var out map[string]string
 	if err := json.Unmarshal(b, &out); err != nil {
-		return nil, fmt.Errorf("%s: want a JSON object of cluster to status: %w", path, err)
+		return nil, fmt.Errorf("%s: want a JSON object of cluster to status: %w", name, err)
 	}
 	return out, nil
+}
+
+func (t LintTools) read(ctx context.Context, name string) ([]byte, error) {
+	scheme, _, ok := strings.Cut(name, "://")
+	if !ok || scheme == "file" {
+		return os.ReadFile(strings.TrimPrefix(name, "file://"))
+	}
+	if t.Storage == (blob.Options{}) {
+		return nil, fmt.Errorf("%s is in a bucket, which takes --gcs-credentials-file or --s3-credentials-file; or name the clusters with --known-cluster", name)
+	}
+	cut := strings.LastIndex(name, "/")
+	files, err := blob.Open(ctx, name[:cut], t.Storage)
+	if err != nil {
+		return nil, err
+	}
+	return fs.ReadFile(files, name[cut+1:])
 }

@@ -95,8 +95,14 @@ func (c *checkFlags) flags(cmd *cobra.Command) {
 	f.StringVar(&c.ForgeGraphQL, "github-graphql-endpoint", "", "GitHub's GraphQL API, if it is not beside the REST API")
 	f.StringVar(&c.ForgeURL, "github-host", "https://github.com", "where repositories are cloned from")
 	f.StringVar(&c.Dir, "cache-dir-base", "", "folder that keeps mirrors of repositories (default: one for this run alone)")
+	f.StringVar(&c.Storage.GCSCredentials, "gcs-credentials-file", "", "service account that may read plank.build_cluster_status_file")
+	f.StringVar(&c.Storage.S3Credentials, "s3-credentials-file", "", "the same for S3")
 	f.StringVar(&c.appID, "github-app-id", "", "id of the GitHub App, for validate-github-app-installation")
 	f.StringVar(&c.appKey, "github-app-private-key-path", "", "file that holds its private key")
+	for _, name := range []string{"github-hourly-tokens", "github-allowed-burst", "github-throttle-org"} {
+		f.StringSlice(name, nil, "") // command lines of the original have them; the client paces itself
+		f.Lookup(name).Hidden = true
+	}
 }
 
 // complete turns the words into options, and returns how the result is written.
