@@ -11,5 +11,6 @@ func open(ctx context.Context, o *prow.GCSOptions) (prow.Artifacts, error) {
 	if o.LocalOutputDir != "" {
 		return blob.Dir(o.LocalOutputDir)
 	}
-	return blob.Open(ctx, o.Bucket, blob.Options{GCSCredentials: o.GCSCredentialsFile, S3Credentials: o.S3CredentialsFile})
+	// There is one secret for stores that are not Google's: Azure's uses it too.
+	return blob.Open(ctx, o.Bucket, blob.Options{GCSCredentials: o.GCSCredentialsFile, S3Credentials: o.S3CredentialsFile, AzureCredentials: o.S3CredentialsFile})
 }
