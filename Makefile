@@ -47,7 +47,11 @@ bench: build ## the figures of docs/benchmarks.md, on this machine
 fuzz: ## each fuzz test for ten seconds
 	scripts/fuzz
 
-golden: ## write the golden files anew; read the diff
+docs: ## draw docs/config from the code; the words are read first, the pages are made of them
+	UPDATE_GOLDEN=1 $(GO) test ./schema -run TestWords
+	UPDATE_GOLDEN=1 $(GO) test ./schema -run TestDocs
+
+golden: docs ## write the golden files anew; read the diff
 	UPDATE_GOLDEN=1 $(GO) test ./...
 
 clean: ## forget what was built

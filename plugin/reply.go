@@ -24,9 +24,12 @@ const replyLimit = 48 << 10
 // Footer is the section `replies` of plugins.yaml: where people learn about the
 // bot, at the end of everything it says.
 type Footer struct {
-	CommandsURL string `json:"commands_url,omitempty"` // default https://go.k8s.io/bot-commands
-	ReportURL   string `json:"report_url,omitempty"`   // default: Prow's own tracker
-	Text        string `json:"text,omitempty"`         // instead of the sentence made of the two
+	// CommandsURL is the address of the list of commands. Default: https://go.k8s.io/bot-commands Example: https://prow.example.com/command-help
+	CommandsURL string `json:"commands_url,omitempty"`
+	// ReportURL is where people report what is odd. Default: Prow's own tracker Example: https://github.com/org/infra/issues/new
+	ReportURL string `json:"report_url,omitempty"`
+	// Text stands instead of the sentence made of the two. Example: "Questions? Ask in #testing."
+	Text string `json:"text,omitempty"`
 }
 
 const footerKey = "replies"

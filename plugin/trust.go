@@ -13,18 +13,30 @@ import (
 // Trigger is an entry of the section `triggers` of plugins.yaml. The plugin
 // trigger reads it, and whoever asks whether someone is trusted.
 type Trigger struct {
-	Repos                  []string `json:"repos,omitempty"`
-	TrustedApps            []string `json:"trusted_apps,omitempty"` // without [bot]
-	TrustedOrg             string   `json:"trusted_org,omitempty"`
-	JoinOrgURL             string   `json:"join_org_url,omitempty"`
-	OnlyOrgMembers         bool     `json:"only_org_members,omitempty"`
-	IgnoreOKToTest         bool     `json:"ignore_ok_to_test,omitempty"`
-	TriggerGitHubWorkflows bool     `json:"trigger_github_workflows,omitempty"`
-	OrgInvite              struct {
+	// Repos are the repositories and organisations that the entry is for; the entry that names the repository itself counts. Example: [org, org/repo]
+	Repos []string `json:"repos,omitempty"`
+	// TrustedApps are slugs of GitHub Apps whose pull requests are trusted, without [bot]. Example: [dependabot]
+	TrustedApps []string `json:"trusted_apps,omitempty"`
+	// TrustedOrg is a further organisation whose members are trusted. Default: the repository's own Example: other-org
+	TrustedOrg string `json:"trusted_org,omitempty"`
+	// JoinOrgURL is where people who are new are sent to become members. Default: the page of the people of the organisation Example: https://example.com/join
+	JoinOrgURL string `json:"join_org_url,omitempty"`
+	// OnlyOrgMembers has collaborators of the repository not be trusted, only members of the organisation. Default: false
+	OnlyOrgMembers bool `json:"only_org_members,omitempty"`
+	// IgnoreOKToTest has /ok-to-test do nothing: each push of people who are not trusted has to be tested by hand. Default: false
+	IgnoreOKToTest bool `json:"ignore_ok_to_test,omitempty"`
+	// TriggerGitHubWorkflows has GitHub workflows that failed or wait for approval run again with /ok-to-test, /retest and /test all. Default: false
+	TriggerGitHubWorkflows bool `json:"trigger_github_workflows,omitempty"`
+	// OrgInvite says how people who are new are invited to join.
+	OrgInvite struct {
+		// Prominent is the invitation of people who had changes merged before.
 		Prominent struct {
-			Disabled          bool   `json:"disabled,omitempty"`
-			MergedPRThreshold *int   `json:"merged_pr_threshold,omitempty"` // default 3
-			Message           string `json:"message,omitempty"`
+			// Disabled leaves that invitation out. Default: false
+			Disabled bool `json:"disabled,omitempty"`
+			// MergedPRThreshold is how many merged changes it takes. Default: 3
+			MergedPRThreshold *int `json:"merged_pr_threshold,omitempty"`
+			// Message is what they are told instead of the usual sentence; {join_org_url} in it stands for the link. Example: "You know your way around here: {join_org_url}"
+			Message string `json:"message,omitempty"`
 		} `json:"prominent,omitempty"`
 	} `json:"org_invite,omitempty"`
 	// BindOKToTest makes ok-to-test end with each push of an untrusted author.

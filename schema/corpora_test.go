@@ -10,7 +10,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/prow-ci/prow/schema"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
@@ -20,10 +19,7 @@ func TestCorpora(t *testing.T) {
 	if dir := os.Getenv("PROW_CORPORA"); dir != "" {
 		corpora = dir
 	}
-	valid := map[string]*jsonschema.Schema{}
-	for _, kind := range schema.Kinds() {
-		valid[kind] = compiled(t, kind)
-	}
+	valid := schemas(t)
 	for _, c := range []struct{ name, config, plugins, jobs string }{
 		{"test-infra", "config/prow/config.yaml", "config/prow/plugins.yaml", "config/jobs"},
 		{"certmanager", "config/config.yaml", "config/plugins.yaml", "config/jobs"},

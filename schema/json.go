@@ -3,6 +3,10 @@ package schema
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
+	"strings"
+
+	"sigs.k8s.io/yaml"
 )
 
 // draft is what editors know: the YAML language server, which serves VS Code, Vim,
@@ -128,8 +132,29 @@ func (p *printer) key(k *Key) object {
 	if k.Doc != "" {
 		o["description"] = k.Doc
 	}
-	if k.Default != nil {
-		o["default"] = k.Default
+	if v, ok := defaultValue(k); ok {
+		o["default"] = v
+	}
+	if k.Example != "" {
+		var v any
+		if err := yaml.Unmarshal([]byte(k.Example), &v); err == nil { // a test holds each against the schema
+			o["examples"] = []any{v}
+		}
 	}
 	return o
+}
+
+// defaultValue is the default where it is a value: no template, no other key.
+func defaultValue(k *Key) (any, bool) {
+	text, isText := k.Default.(string)
+	switch {
+	case k.Said == "" && k.Default != nil && !(isText && strings.Contains(text, "<")):
+		return k.Default, true
+	case k.Said == "" || !literal.MatchString(k.Said) && !slices.Contains(enum(k.Shape), k.Said):
+		return nil, false
+	}
+	var v any
+	err := yaml.Unmarshal([]byte(k.Said), &v)
+	_, _, list := strings.Cut(k.Shape.Says(), " to ") // of the values of a map, not the map
+	return v, err == nil && !list
 }

@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"cmp"
 	"encoding"
 	"encoding/json"
 	"reflect"
@@ -11,7 +12,8 @@ import (
 type drawer struct {
 	words *words
 	known map[drawn]*Shape
-	names map[string]drawn // of definitions
+	names map[string]drawn  // of definitions
+	given map[string]string // examples, by field
 }
 
 // drawn is a type, and whether numbers are taken for text on the way to it:
@@ -22,7 +24,7 @@ type drawn struct {
 }
 
 func newDrawer() *drawer {
-	return &drawer{words: embedded(), known: map[drawn]*Shape{}, names: map[string]drawn{}}
+	return &drawer{words: embedded(), known: map[drawn]*Shape{}, names: map[string]drawn{}, given: given()}
 }
 
 // shape draws t. at names the field that t has no name of its own for.
@@ -155,14 +157,28 @@ func (d *drawer) add(s *Shape, k *Key) {
 // key draws a field.
 func (d *drawer) key(name string, f reflect.StructField, loose bool, at string) *Key {
 	field := at + "." + f.Name
-	k := &Key{Name: name, field: field, Doc: d.words.doc(field)}
+	c := d.words.comment(field)
+	k := &Key{Name: name, field: field, Doc: c.text, Default: d.words.Defaults[field], Said: c.fallback, Example: cmp.Or(c.example, d.given[field])}
 	k.Shape = d.shape(f.Type, loose, field)
 	if s := ruled(field, k.Shape); s != nil {
 		k.Shape = s
 	}
-	k.Default, k.Said = d.words.defaultOf(field)
+	if k.Default == nil && k.Said == "" {
+		k.Default = zero(f.Type)
+	}
 	k.Required = required(field)
 	return k
+}
+
+// zero is what an absent value that is no pointer means, where that can be said.
+func zero(t reflect.Type) any {
+	switch t.Kind() {
+	case reflect.Bool:
+		return false
+	case reflect.Int, reflect.Int64:
+		return 0
+	}
+	return nil
 }
 
 // typeName is "config.Plank" for a type of ours, the name after its package's

@@ -3,6 +3,7 @@ package schema
 import (
 	"reflect"
 	"slices"
+	"time"
 
 	prow "github.com/prow-ci/prow"
 	"github.com/prow-ci/prow/config"
@@ -14,6 +15,7 @@ import (
 
 const (
 	durationPattern = `^([-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h)(([0-9]+(\.[0-9]*)?|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h))*|[-+]?0)$`
+	timePattern     = `^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9:.]+([Zz]|[-+][0-9]{2}:[0-9]{2})$`
 	quantityPattern = `^[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][-+]?[0-9]+)?$`
 )
 
@@ -29,8 +31,8 @@ func (d *drawer) special(t reflect.Type, loose bool) *Shape {
 		s := duration()
 		s.Or = []*Shape{{Kind: Whole}}
 		return s
-	case reflect.TypeFor[metav1.Time]():
-		return &Shape{Kind: Text}
+	case reflect.TypeFor[metav1.Time](), reflect.TypeFor[time.Time]():
+		return &Shape{Kind: Text, Name: "time", Pattern: timePattern}
 	case reflect.TypeFor[resource.Quantity]():
 		return &Shape{Kind: Text, Name: "quantity", Pattern: quantityPattern, Or: []*Shape{{Kind: Number}}}
 	case reflect.TypeFor[intstr.IntOrString]():
@@ -60,49 +62,49 @@ func mergeMethods() *Shape {
 	repo.Or = []*Shape{{Kind: Table, Elem: method()}}
 	org := method()
 	org.Or = []*Shape{{Kind: Table, Elem: repo}}
-	return &Shape{Kind: Table, Elem: org}
+	return &Shape{Kind: Table, Elem: org, Words: "map to methods, or to maps of them"}
 }
 
 // kubernetesWords lists the values of a type of Kubernetes.
 func kubernetesWords(t reflect.Type) []string {
 	switch t {
 	case reflect.TypeFor[corev1.PullPolicy]():
-		return values(corev1.PullAlways, corev1.PullIfNotPresent, corev1.PullNever)
+		return wordsOf(corev1.PullAlways, corev1.PullIfNotPresent, corev1.PullNever)
 	case reflect.TypeFor[corev1.RestartPolicy]():
-		return values(corev1.RestartPolicyAlways, corev1.RestartPolicyOnFailure, corev1.RestartPolicyNever)
+		return wordsOf(corev1.RestartPolicyAlways, corev1.RestartPolicyOnFailure, corev1.RestartPolicyNever)
 	case reflect.TypeFor[corev1.DNSPolicy]():
-		return values(corev1.DNSClusterFirst, corev1.DNSClusterFirstWithHostNet, corev1.DNSDefault, corev1.DNSNone)
+		return wordsOf(corev1.DNSClusterFirst, corev1.DNSClusterFirstWithHostNet, corev1.DNSDefault, corev1.DNSNone)
 	case reflect.TypeFor[corev1.Protocol]():
-		return values(corev1.ProtocolTCP, corev1.ProtocolUDP, corev1.ProtocolSCTP)
+		return wordsOf(corev1.ProtocolTCP, corev1.ProtocolUDP, corev1.ProtocolSCTP)
 	case reflect.TypeFor[corev1.TolerationOperator]():
-		return values(corev1.TolerationOpEqual, corev1.TolerationOpExists, "Lt", "Gt")
+		return wordsOf(corev1.TolerationOpEqual, corev1.TolerationOpExists, "Lt", "Gt")
 	case reflect.TypeFor[corev1.TaintEffect]():
-		return values(corev1.TaintEffectNoSchedule, corev1.TaintEffectPreferNoSchedule, corev1.TaintEffectNoExecute)
+		return wordsOf(corev1.TaintEffectNoSchedule, corev1.TaintEffectPreferNoSchedule, corev1.TaintEffectNoExecute)
 	case reflect.TypeFor[corev1.NodeSelectorOperator]():
-		return values(corev1.NodeSelectorOpIn, corev1.NodeSelectorOpNotIn, corev1.NodeSelectorOpExists,
+		return wordsOf(corev1.NodeSelectorOpIn, corev1.NodeSelectorOpNotIn, corev1.NodeSelectorOpExists,
 			corev1.NodeSelectorOpDoesNotExist, corev1.NodeSelectorOpGt, corev1.NodeSelectorOpLt)
 	case reflect.TypeFor[metav1.LabelSelectorOperator]():
-		return values(metav1.LabelSelectorOpIn, metav1.LabelSelectorOpNotIn, metav1.LabelSelectorOpExists, metav1.LabelSelectorOpDoesNotExist)
+		return wordsOf(metav1.LabelSelectorOpIn, metav1.LabelSelectorOpNotIn, metav1.LabelSelectorOpExists, metav1.LabelSelectorOpDoesNotExist)
 	case reflect.TypeFor[corev1.HostPathType]():
-		return values(corev1.HostPathUnset, corev1.HostPathDirectoryOrCreate, corev1.HostPathDirectory, corev1.HostPathFileOrCreate,
+		return wordsOf(corev1.HostPathUnset, corev1.HostPathDirectoryOrCreate, corev1.HostPathDirectory, corev1.HostPathFileOrCreate,
 			corev1.HostPathFile, corev1.HostPathSocket, corev1.HostPathCharDev, corev1.HostPathBlockDev)
 	case reflect.TypeFor[corev1.MountPropagationMode]():
-		return values(corev1.MountPropagationNone, corev1.MountPropagationHostToContainer, corev1.MountPropagationBidirectional)
+		return wordsOf(corev1.MountPropagationNone, corev1.MountPropagationHostToContainer, corev1.MountPropagationBidirectional)
 	case reflect.TypeFor[corev1.URIScheme]():
-		return values(corev1.URISchemeHTTP, corev1.URISchemeHTTPS)
+		return wordsOf(corev1.URISchemeHTTP, corev1.URISchemeHTTPS)
 	case reflect.TypeFor[corev1.TerminationMessagePolicy]():
-		return values(corev1.TerminationMessageReadFile, corev1.TerminationMessageFallbackToLogsOnError)
+		return wordsOf(corev1.TerminationMessageReadFile, corev1.TerminationMessageFallbackToLogsOnError)
 	case reflect.TypeFor[corev1.PreemptionPolicy]():
-		return values(corev1.PreemptLowerPriority, corev1.PreemptNever)
+		return wordsOf(corev1.PreemptLowerPriority, corev1.PreemptNever)
 	case reflect.TypeFor[corev1.PersistentVolumeAccessMode]():
-		return values(corev1.ReadWriteOnce, corev1.ReadOnlyMany, corev1.ReadWriteMany, corev1.ReadWriteOncePod)
+		return wordsOf(corev1.ReadWriteOnce, corev1.ReadOnlyMany, corev1.ReadWriteMany, corev1.ReadWriteOncePod)
 	case reflect.TypeFor[corev1.UnsatisfiableConstraintAction]():
-		return values(corev1.DoNotSchedule, corev1.ScheduleAnyway)
+		return wordsOf(corev1.DoNotSchedule, corev1.ScheduleAnyway)
 	}
 	return nil
 }
 
-func values[T ~string](all ...T) []string {
+func wordsOf[T ~string](all ...T) []string {
 	out := make([]string, len(all))
 	for i, w := range all {
 		out[i] = string(w)

@@ -40,16 +40,6 @@ type configFile struct {
 	ConfigVersionSHA string `json:"config_version_sha,omitempty"`
 }
 
-// inRepoFile is a repository's own file.
-type inRepoFile struct {
-	// Presets for the jobs of this repository, beside those of the installation.
-	Presets []config.Preset `json:"presets,omitempty"`
-	// Jobs that test pull requests of this repository.
-	Presubmits []config.Presubmit `json:"presubmits,omitempty"`
-	// Jobs that test a branch of this repository after a push.
-	Postsubmits []config.Postsubmit `json:"postsubmits,omitempty"`
-}
-
 // pluginsFile is plugins.yaml without the sections of plugins.
 type pluginsFile struct {
 	// The plugins that work in an organisation or a repository, by "org" or
@@ -85,7 +75,7 @@ func Of(kind string, sections []Section) (*File, error) {
 		d.sections(f.Root, sections)
 	case "prow-yaml":
 		f.Title = "Prow: a repository's own jobs, .prow.yaml and .prow/*.yaml"
-		draw(reflect.TypeFor[inRepoFile](), true)
+		draw(reflect.TypeFor[config.InRepoJobs](), true)
 	default:
 		return nil, fmt.Errorf("there is no schema %q: want one of %s", kind, strings.Join(Kinds(), ", "))
 	}

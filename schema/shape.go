@@ -21,6 +21,8 @@ type Shape struct {
 	// Tolerant is an expression of further keys of an Object that are let be; "":
 	// those that every object lets be.
 	Tolerant string
+	// Words say what a shape of many forms looks like, instead of naming each.
+	Words string
 	// Foreign: defined by Kubernetes, and described there.
 	Foreign bool
 }
@@ -49,7 +51,9 @@ type Key struct {
 	// can be told beforehand.
 	Default any
 	// Said is the default in words, where it is no value.
-	Said     string
+	Said string
+	// Example is a value, in YAML on one line.
+	Example  string
 	Required bool
 
 	field string // "config.Plank.MaxGoroutines"
@@ -67,6 +71,9 @@ func (s *Shape) Key(name string) *Key {
 
 // Says names the shape in a few words, for people.
 func (s *Shape) Says() string {
+	if s.Words != "" {
+		return s.Words
+	}
 	text := s.says()
 	for _, o := range s.Or {
 		text += " or " + o.Says()
@@ -98,4 +105,10 @@ func (s *Shape) says() string {
 		return "mapping"
 	}
 	return "anything"
+}
+
+// Inner returns what is in the lists and tables that s may be.
+func (s *Shape) Inner() *Shape {
+	_, inner := inside(s)
+	return inner
 }

@@ -36,6 +36,16 @@ func compiled(t *testing.T, kind string) *jsonschema.Schema {
 	return s
 }
 
+// schemas are those of every kind.
+func schemas(t *testing.T) map[string]*jsonschema.Schema {
+	t.Helper()
+	out := map[string]*jsonschema.Schema{}
+	for _, kind := range schema.Kinds() {
+		out[kind] = compiled(t, kind)
+	}
+	return out
+}
+
 // validate judges a YAML text as an editor does.
 func validate(s *jsonschema.Schema, text []byte) error {
 	asJSON, err := yaml.YAMLToJSON(text)

@@ -1,9 +1,9 @@
 package schema
 
 import (
+	"bytes"
 	_ "embed"
 	"encoding/json"
-	"regexp"
 	"strings"
 )
 
@@ -23,26 +23,41 @@ type words struct {
 
 func embedded() *words {
 	w := &words{}
-	if err := json.Unmarshal(generated, w); err != nil {
+	d := json.NewDecoder(bytes.NewReader(generated))
+	d.UseNumber()
+	if err := d.Decode(w); err != nil {
 		panic("schema: words.json: " + err.Error()) // a test reads it as well
 	}
 	return w
 }
 
-func (w *words) doc(name string) string { return w.Docs[name] }
+// doc is the comment of a type.
+func (w *words) doc(name string) string { return about(w.Docs[name], name) }
 
 func (w *words) enum(typeName string) []string { return w.Enums[typeName] }
 
-var saidDefault = regexp.MustCompile(`(?i)\bdefaults?(?: is| to|:)? ("[^"]*"|[^\s;,.()][^;,()]*?)(?:[;,()]|\.(?:\s|$)|$)`)
+// comment is the comment of a field: what it means, and what stands behind
+// "Default:" and "Example:" at its end.
+type comment struct{ text, fallback, example string }
 
-// defaultOf returns the default of a field: the value a load fills in, else what
-// its comment says.
-func (w *words) defaultOf(field string) (value any, said string) {
-	if v, ok := w.Defaults[field]; ok {
-		return v, ""
+func (w *words) comment(field string) comment {
+	text, example, _ := strings.Cut(w.Docs[field], "Example: ")
+	text, fallback, _ := strings.Cut(text, "Default: ")
+	return comment{about(strings.TrimSpace(text), field), strings.TrimSpace(fallback), strings.TrimSpace(example)}
+}
+
+// about drops the Go name that a comment begins with: whoever writes YAML does not
+// know it.
+func about(text, name string) string {
+	rest, ok := strings.CutPrefix(text, name[strings.LastIndexByte(name, '.')+1:]+" ")
+	if !ok {
+		return text
 	}
-	if m := saidDefault.FindStringSubmatch(w.Docs[field]); m != nil {
-		return nil, strings.TrimSpace(m[1])
+	for _, copula := range []string{"is ", "are "} {
+		rest = strings.TrimPrefix(rest, copula)
 	}
-	return nil, ""
+	if word, _, ok := strings.Cut(rest, ","); ok && !strings.Contains(word, " ") {
+		return rest // a list of values
+	}
+	return strings.ToUpper(rest[:1]) + rest[1:]
 }

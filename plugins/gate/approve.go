@@ -15,13 +15,20 @@ import (
 
 // ApproveConfig is an entry of the section `approve`.
 type ApproveConfig struct {
-	Repos               []string `json:"repos,omitempty"`
-	IssueRequired       bool     `json:"issue_required,omitempty"`
-	RequireSelfApproval bool     `json:"require_self_approval,omitempty"`
-	LGTMActsAsApprove   bool     `json:"lgtm_acts_as_approve,omitempty"`
-	IgnoreReviewState   bool     `json:"ignore_review_state,omitempty"`
-	CommandHelpLink     string   `json:"commandHelpLink,omitempty"`
-	ProcessLink         string   `json:"pr_process_link,omitempty"`
+	// Repos are the repositories and organisations that the entry is for; the entry that names the repository itself counts. Example: [org, org/repo]
+	Repos []string `json:"repos,omitempty"`
+	// IssueRequired keeps a pull request from being approved until it names an issue, or an approver says /approve no-issue. Default: false
+	IssueRequired bool `json:"issue_required,omitempty"`
+	// RequireSelfApproval wants authors who own what they change to approve it by saying so; otherwise opening the pull request does. Default: false
+	RequireSelfApproval bool `json:"require_self_approval,omitempty"`
+	// LGTMActsAsApprove has /lgtm of an approver approve as well. Default: false
+	LGTMActsAsApprove bool `json:"lgtm_acts_as_approve,omitempty"`
+	// IgnoreReviewState has reviews not count: otherwise an approving one approves, and one that asks for changes takes that back. Default: false
+	IgnoreReviewState bool `json:"ignore_review_state,omitempty"`
+	// CommandHelpLink is the address of the list of commands. Default: https://go.k8s.io/bot-commands Example: https://prow.example.com/command-help
+	CommandHelpLink string `json:"commandHelpLink,omitempty"`
+	// ProcessLink is the address of a page that explains how changes are approved. Default: https://git.k8s.io/community/contributors/guide/owners.md#the-code-review-process Example: https://example.com/how-we-review
+	ProcessLink string `json:"pr_process_link,omitempty"`
 }
 
 const (

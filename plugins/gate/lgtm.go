@@ -16,10 +16,14 @@ import (
 
 // LGTMConfig is an entry of the section `lgtm`.
 type LGTMConfig struct {
-	Repos            []string `json:"repos,omitempty"`
-	ReviewActsAsLGTM bool     `json:"review_acts_as_lgtm,omitempty"`
-	StoreTreeHash    bool     `json:"store_tree_hash,omitempty"`
-	StickyTeam       string   `json:"trusted_team_for_sticky_lgtm,omitempty"`
+	// Repos are the repositories and organisations that the entry is for; the entry that names the repository itself counts. Example: [org, org/repo]
+	Repos []string `json:"repos,omitempty"`
+	// ReviewActsAsLGTM has an approving review say /lgtm, and one that asks for changes take it back. Default: false
+	ReviewActsAsLGTM bool `json:"review_acts_as_lgtm,omitempty"`
+	// StoreTreeHash keeps the label on a push that leaves the files as they were, such as a rebase. Default: false
+	StoreTreeHash bool `json:"store_tree_hash,omitempty"`
+	// StickyTeam is the slug of a team whose members keep the label when they push more. Example: maintainers
+	StickyTeam string `json:"trusted_team_for_sticky_lgtm,omitempty"`
 }
 
 // treeHash finds the tree that a comment says was looked at. The original

@@ -16,8 +16,10 @@ import (
 
 // OverrideConfig is the section `override`.
 type OverrideConfig struct {
-	AllowTopLevelOwners bool                `json:"allow_top_level_owners,omitempty"`
-	AllowedGitHubTeams  map[string][]string `json:"allowed_github_teams,omitempty"` // by org/repo or org
+	// AllowTopLevelOwners lets the approvers of the OWNERS file at the top of the repository override as well. Default: false
+	AllowTopLevelOwners bool `json:"allow_top_level_owners,omitempty"`
+	// AllowedGitHubTeams are slugs of teams whose members may override, by "org/repo" or "org". Example: {org/repo: [release-managers]}
+	AllowedGitHubTeams map[string][]string `json:"allowed_github_teams,omitempty"`
 }
 
 type override struct {

@@ -17,7 +17,9 @@ const (
 
 // HelpConfig is the section `help`.
 type HelpConfig struct {
-	GuidelinesURL     string `json:"help_guidelines_url,omitempty"`
+	// GuidelinesURL is the address of the page that says what makes an issue fit for helpers. Example: https://example.com/help
+	GuidelinesURL string `json:"help_guidelines_url,omitempty"`
+	// GuidelinesSummary stands below the answer: the guidelines in a few words. Example: Please say what has to be done and where.
 	GuidelinesSummary string `json:"help_guidelines_summary,omitempty"`
 }
 

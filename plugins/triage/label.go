@@ -14,20 +14,27 @@ import (
 
 // LabelConfig is the section `label`.
 type LabelConfig struct {
-	AdditionalLabels []string                     `json:"additional_labels,omitempty"`
-	RestrictedLabels map[string][]RestrictedLabel `json:"restricted_labels,omitempty"` // by *, org, org/repo
+	// AdditionalLabels are labels that /label may add beside those of the category commands. Example: [needs-design, api-review]
+	AdditionalLabels []string `json:"additional_labels,omitempty"`
+	// RestrictedLabels are labels that only some people may add and remove, by "*", "org" or "org/repo"; all that apply count.
+	RestrictedLabels map[string][]RestrictedLabel `json:"restricted_labels,omitempty"`
 }
 
 // RestrictedLabel is a label that only some people may add and remove.
 type RestrictedLabel struct {
-	Label        string     `json:"label"`
-	AllowedTeams []string   `json:"allowed_teams,omitempty"`
-	AllowedUsers []string   `json:"allowed_users,omitempty"`
-	AssignOn     []AssignOn `json:"assign_on,omitempty"`
+	// Label is the label. Example: approved-for-release
+	Label string `json:"label"`
+	// AllowedTeams are slugs of teams whose members may. Example: [release-managers]
+	AllowedTeams []string `json:"allowed_teams,omitempty"`
+	// AllowedUsers are logins of people who may. Example: [alice, bob]
+	AllowedUsers []string `json:"allowed_users,omitempty"`
+	// AssignOn names labels that, when they are added, have the allowed users assigned.
+	AssignOn []AssignOn `json:"assign_on,omitempty"`
 }
 
 // AssignOn names a label that, when added, brings in the allowed users.
 type AssignOn struct {
+	// Label is the label that brings the allowed users in. Example: needs-release-approval
 	Label string `json:"label"`
 }
 

@@ -14,10 +14,15 @@ import (
 
 // SizeConfig is the section `size`: how many lines a class begins with.
 type SizeConfig struct {
-	S   int `json:"s,omitempty"`
-	M   int `json:"m,omitempty"`
-	L   int `json:"l,omitempty"`
-	XL  int `json:"xl,omitempty"`
+	// S is how many changed lines make a change small; below it is size/XS. Default: 10
+	S int `json:"s,omitempty"`
+	// M is how many changed lines make size/M. Default: 30
+	M int `json:"m,omitempty"`
+	// L is how many changed lines make size/L. Default: 100
+	L int `json:"l,omitempty"`
+	// XL is how many changed lines make size/XL. Default: 500
+	XL int `json:"xl,omitempty"`
+	// XXL is how many changed lines make size/XXL. Default: 1000
 	XXL int `json:"xxl,omitempty"`
 }
 

@@ -1,0 +1,51 @@
+package schema
+
+// area is a page of docs/config.
+type area struct {
+	file, title, intro string
+	// keys are what the page shows: "kind:path" of keys, "kind:" for the plain
+	// values at the top of a file.
+	keys []string
+}
+
+// areas lists the pages, in the order of the index.
+func areas() []area {
+	return []area{
+		{"jobs.md", "Jobs", `Jobs stand in the files that ` + "`--job-config-path`" + ` names, or in config.yaml. A presubmit tests a
+pull request, a postsubmit a branch after a push, and a periodic runs by the clock. What is shared by jobs comes from presets
+and from the [decoration](decoration.md) defaults of [plank](plank.md).`,
+			[]string{"jobs:presubmits", "jobs:postsubmits", "jobs:periodics", "jobs:presets", "jobs:decorate_all_jobs"}},
+		{"in-repo.md", "Jobs in the tested repository", `A repository may bring its own jobs, in ` + "`.prow.yaml` or in files of the folder `.prow`" + `, if
+` + "`in_repo_config`" + ` in config.yaml enables it. They are those of [jobs.md](jobs.md), without the level that names the repository,
+and they may run in the allowed clusters only.`,
+			[]string{"config:in_repo_config", "prow-yaml:presubmits", "prow-yaml:postsubmits", "prow-yaml:presets"}},
+		{"decoration.md", "Decoration", `A decorated job's code is cloned for it, its log and artifacts are uploaded, and its time is limited.
+A job's own ` + "`decoration_config`" + ` lies over the entries of ` + "`plank.default_decoration_config_entries`" + ` that match the job, in their order; what is
+set above wins key by key.`,
+			[]string{"jobs:presubmits.decoration_config"}},
+		{"config.md", "config.yaml", `The main file. Its sections with pages of their own: [plank](plank.md), [sinker](sinker.md), [deck](deck.md), [tide](tide.md),
+[branch-protection](branch-protection.md), [in_repo_config](in-repo.md) and the [reporters](reporters.md); [jobs](jobs.md) may stand in it, too.
+Files that ` + "`--supplemental-prow-config-dir`" + ` finds add to it.`,
+			[]string{"config:", "config:github", "config:horologium", "config:prowjob_default_entries", "config:owners_dir_denylist",
+				"config:managed_webhooks", "config:push_gateway", "config:scheduler", "config:moonraker", "config:pipeline", "config:jenkins_operators",
+				"config:gerrit", "config:pubsub_triggers", "config:gangway"}},
+		{"plank.md", "plank", "How jobs run: limits, defaults, and the addresses of their results.", []string{"config:plank"}},
+		{"sinker.md", "sinker", "How long finished jobs and their pods are kept.", []string{"config:sinker"}},
+		{"deck.md", "deck", "The pages: looks, who may rerun jobs, and what is shown of a run's files (spyglass).", []string{"config:deck"}},
+		{"tide.md", "tide", "What merges by itself, how, and what has to pass. [docs/merging.md](../merging.md) tells how tide works.", []string{"config:tide"}},
+		{"branch-protection.md", "branch-protection", `The protection of branches that the forge is given. What is set for a branch lies over its repository,
+that over its organisation, and that over the top; lists are joined.`, []string{"config:branch-protection"}},
+		{"reporters.md", "Reporters", "How results are told on the forge and in Slack.", []string{"config:github_reporter", "config:slack_reporter_configs"}},
+		{"plugins.md", "plugins.yaml", `Which plugins work where, and the options of each. [docs/plugins.md](../plugins.md) lists the commands of the plugins.
+Files that ` + "`--supplemental-plugin-config-dir`" + ` finds add to it.`, []string{"plugins:*"}},
+	}
+}
+
+// homes says which page tells of a shape that several pages use.
+func homes() map[string]string {
+	return map[string]string{
+		"DecorationConfig": "decoration.md",
+		"Refs":             "jobs.md", "RerunAuthConfig": "jobs.md", "ProwJobDefault": "jobs.md", "ReporterConfig": "jobs.md",
+		"Preset": "jobs.md", "Presubmit": "jobs.md", "Postsubmit": "jobs.md",
+	}
+}
