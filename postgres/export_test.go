@@ -38,3 +38,11 @@ func Kill(t testing.TB, db *DB) {
 	}
 	db.pool.Close()
 }
+
+// Forget makes db's lease run out, as the others see it.
+func Forget(t testing.TB, db *DB) {
+	t.Helper()
+	if _, err := db.pool.Exec(t.Context(), `DELETE FROM prow.replicas WHERE id = $1`, db.replica.id); err != nil {
+		t.Fatal(err)
+	}
+}
