@@ -199,7 +199,7 @@ func (p *Pass) loaded(found config.Problems) {
 			continue
 		}
 		c, ok := byName(x.Kind)
-		if ok && !slices.Contains(p.Checks, c.Name) {
+		if ok && !p.wants(c.Name) {
 			continue
 		}
 		s := Note
@@ -208,6 +208,12 @@ func (p *Pass) loaded(found config.Problems) {
 		}
 		p.found = append(p.found, Finding{x, s})
 	}
+}
+
+// wants reports whether what loading finds for the check is reported: to ask for
+// unknown keys everywhere is to ask for those of the main files, too.
+func (p *Pass) wants(check string) bool {
+	return slices.Contains(p.Checks, check) || check == config.KindUnknown && slices.Contains(p.Checks, config.KindUnknownAll)
 }
 
 // place looks up where the findings are.

@@ -26,7 +26,7 @@ type checkFlags struct {
 	tokenPath, appID, appKey string
 	repo, path               string
 	output                   string
-	list                     bool
+	json, list               bool
 }
 
 func checkconfigCommand() *cobra.Command {
@@ -89,6 +89,7 @@ func (c *checkFlags) flags(cmd *cobra.Command) {
 	f.StringSliceVar(&c.Annotations, "required-job-annotations", nil, "annotation that every job has to have; repeatable")
 	f.StringSliceVar(&c.Clusters, "known-cluster", nil, "build cluster that there is; with one or more of them, jobs for any other are found; repeatable")
 	f.StringVar(&c.output, "output", "text", "text, json, sarif (for code scanning) or github (annotations of a workflow)")
+	f.BoolVar(&c.json, "json", false, "the same as --output json")
 	f.BoolVar(&c.list, "list", false, "print the checks and what they find")
 	f.StringVar(&c.tokenPath, "github-token-path", os.Getenv("PROW_GITHUB_TOKEN_PATH"), "file that holds the GitHub token, for verify-owners-presence")
 	f.StringVar(&c.ForgeAPI, "github-endpoint", "", "GitHub's REST API, if it is not api.github.com")
@@ -128,6 +129,9 @@ func (c *checkFlags) complete(cmd *cobra.Command) (write func(*lint.Result) erro
 		"json":   func(r *lint.Result) error { return r.JSON(out) },
 		"sarif":  func(r *lint.Result) error { return r.SARIF(out, version) },
 		"github": func(r *lint.Result) error { return r.GitHub(out) },
+	}
+	if c.json {
+		c.output = "json"
 	}
 	write, ok := writers[c.output]
 	if !ok {
