@@ -27,15 +27,15 @@ type azure struct {
 	keys      *azureKeys
 }
 
-func openAzure(o Options, container string) (*azure, error) {
-	a := &azure{container: container, keys: &azureKeys{now: o.Now, client: o.client()}}
+func openAzure(o Options, container string, w world) (*azure, error) {
+	a := &azure{container: container, keys: &azureKeys{world: w}}
 	if o.AzureCredentials != "" {
 		a.keys.file = &secretFile{name: o.AzureCredentials}
 	}
 	if _, err := a.keys.settings(); err != nil {
 		return nil, err
 	}
-	a.caller = caller{client: o.client(), login: a.keys.login, explain: explainXML, now: o.Now}
+	a.caller = caller{world: w, login: a.keys.login, explain: explainXML}
 	return a, nil
 }
 

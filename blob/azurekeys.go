@@ -35,9 +35,8 @@ func (k azureSettings) endpoint() string {
 
 // azureKeys finds credentials: in the file, else where Azure's own programs do.
 type azureKeys struct {
-	file   *secretFile
-	client *http.Client
-	now    prow.Clock
+	file *secretFile
+	world
 
 	mu      sync.Mutex
 	parsed  azureSettings

@@ -9,7 +9,7 @@ import (
 
 // MakeAzureContainer makes what tests write to; Prow itself makes no buckets.
 func MakeAzureContainer(ctx context.Context, name, credentials string) error {
-	a, err := openAzure(Options{AzureCredentials: credentials, Client: newClient(), Now: time.Now}, name)
+	a, err := openAzure(Options{AzureCredentials: credentials}, name, world{newClient(), time.Now})
 	if err != nil {
 		return err
 	}

@@ -29,8 +29,8 @@ type gcs struct {
 	cookies bool
 }
 
-func openGCS(ctx context.Context, o Options, bucket string) (*gcs, error) {
-	g := &gcs{bucket: bucket, at: gcsHost, cookies: o.CookieLinks, keys: &googleKeys{now: o.Now, client: o.client()}}
+func openGCS(o Options, bucket string, w world) (*gcs, error) {
+	g := &gcs{bucket: bucket, at: gcsHost, cookies: o.CookieLinks, keys: &googleKeys{world: w}}
 	if e := os.Getenv("STORAGE_EMULATOR_HOST"); e != "" {
 		g.at = strings.TrimSuffix(e, "/")
 		if !strings.Contains(e, "://") {
@@ -44,8 +44,8 @@ func openGCS(ctx context.Context, o Options, bucket string) (*gcs, error) {
 			return nil, err
 		}
 	}
-	g.caller = caller{client: o.client(), login: g.keys.login, explain: explainJSON, now: o.Now}
-	return g, ctx.Err()
+	g.caller = caller{world: w, login: g.keys.login, explain: explainJSON}
+	return g, nil
 }
 
 func explainJSON(b []byte) (code, message string) {

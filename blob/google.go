@@ -24,16 +24,13 @@ import (
 	"golang.org/x/oauth2/google"
 )
 
-const (
-	googleScope = "https://www.googleapis.com/auth/devstorage.read_write"
-)
+const googleScope = "https://www.googleapis.com/auth/devstorage.read_write"
 
 // googleKeys finds Google's credentials: in the file, else the machine's own.
 type googleKeys struct {
-	file   *secretFile
-	none   bool // an emulator asks for none
-	client *http.Client
-	now    prow.Clock
+	file *secretFile
+	none bool // an emulator asks for none
+	world
 
 	mu      sync.Mutex
 	tokens  oauth2.TokenSource

@@ -52,12 +52,11 @@ type call struct {
 
 // caller makes calls of one store.
 type caller struct {
-	client *http.Client
+	world
 	// login adds what the store wants to know of us.
 	login func(ctx context.Context, r *http.Request, body []byte) error
 	// explain reads the store's own words from the body of an error.
 	explain func(body []byte) (code, message string)
-	now     prow.Clock
 }
 
 // do makes a call, again after a pause where that may help. The body of the answer

@@ -1,7 +1,6 @@
 package blob
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,21 +23,19 @@ type Options struct {
 	// CookieLinks makes links to gs:// those that a Google login opens, in place
 	// of signed ones.
 	CookieLinks bool
-	Client      *http.Client // nil for ours
-	Now         prow.Clock   // nil for the time
 }
 
-func (o Options) client() *http.Client { return o.Client }
+// world is what stores need of it.
+type world struct {
+	client *http.Client
+	now    prow.Clock
+}
 
 // Open opens the store at an address: gs://bucket, s3://bucket or azblob://container,
 // each with a folder if that is to be the root, or a folder of this machine. A name
 // alone is a bucket of Google's. What is opened is read until ctx ends. Nothing is
 // asked of the store yet.
 func Open(ctx context.Context, address string, o Options) (prow.Artifacts, error) {
-	if o.Now == nil {
-		o.Now = time.Now
-	}
-	o.Client = cmp.Or(o.Client, newClient())
 	if strings.HasPrefix(address, "/") {
 		return Dir(address)
 	}
@@ -57,13 +54,14 @@ func Open(ctx context.Context, address string, o Options) (prow.Artifacts, error
 	if u.Host == "" {
 		return nil, errors.New("artifacts: " + address + " names no bucket")
 	}
+	w := world{newClient(), time.Now}
 	switch u.Scheme {
 	case "s3":
-		b.s, err = openS3(o, u.Host)
+		b.s, err = openS3(o, u.Host, w)
 	case "gs":
-		b.s, err = openGCS(ctx, o, u.Host)
+		b.s, err = openGCS(o, u.Host, w)
 	case "azblob":
-		b.s, err = openAzure(o, u.Host)
+		b.s, err = openAzure(o, u.Host, w)
 	default:
 		return nil, errors.New("artifacts: " + address + ": want gs://, s3://, azblob:// or a folder")
 	}

@@ -25,15 +25,15 @@ type s3 struct {
 	region atomic.Pointer[string]
 }
 
-func openS3(o Options, bucket string) (*s3, error) {
-	s := &s3{bucket: bucket, keys: &s3Keys{now: o.Now, client: o.client()}}
+func openS3(o Options, bucket string, w world) (*s3, error) {
+	s := &s3{bucket: bucket, keys: &s3Keys{world: w}}
 	if o.S3Credentials != "" {
 		s.keys.file = &secretFile{name: o.S3Credentials}
 		if _, err := s.keys.settings(); err != nil {
 			return nil, err
 		}
 	}
-	s.caller = caller{client: o.client(), login: s.login, explain: explainXML, now: o.Now}
+	s.caller = caller{world: w, login: s.login, explain: explainXML}
 	return s, nil
 }
 

@@ -18,8 +18,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-
-	prow "github.com/prow-ci/prow"
 )
 
 // s3Settings are what the file with S3 credentials says.
@@ -53,9 +51,8 @@ func (k s3Settings) host() string {
 
 // s3Keys finds credentials: in the file, else where Amazon's own programs find them.
 type s3Keys struct {
-	file   *secretFile
-	client *http.Client
-	now    prow.Clock
+	file *secretFile
+	world
 
 	mu     sync.Mutex
 	parsed s3Settings
