@@ -21,8 +21,10 @@ import (
 
 // api speaks to one API server.
 type api struct {
-	http *http.Client
-	base string
+	http    *http.Client
+	base    string
+	tries   int           // of a call that failed for a reason that passes
+	timeout time.Duration // of each
 }
 
 func newAPI(c *rest.Config) (*api, error) {
@@ -39,7 +41,7 @@ func newAPI(c *rest.Config) (*api, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &api{http: client, base: strings.TrimSuffix(base.String(), "/")}, nil
+	return &api{http: client, base: strings.TrimSuffix(base.String(), "/"), tries: 7, timeout: 30 * time.Second}, nil
 }
 
 // request is one call of the API.
@@ -55,12 +57,10 @@ type request struct {
 // metadataOnly asks for an answer without spec and status.
 const metadataOnly = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 
-// Tries of a call that failed for a reason that passes.
+// Pauses between tries.
 const (
-	tries        = 7
 	firstPause   = 100 * time.Millisecond
 	longestPause = 5 * time.Second
-	callTimeout  = 30 * time.Second
 )
 
 // call sends r and returns the answer. What may pass by itself, a restarting
@@ -70,7 +70,7 @@ func (a *api) call(ctx context.Context, r request) (answer []byte, unsure bool, 
 	for n := 0; ; n++ {
 		var pause time.Duration
 		answer, pause, err = a.once(ctx, r)
-		if err == nil || !passes(err) || n == tries-1 || ctx.Err() != nil {
+		if err == nil || !passes(err) || n >= a.tries-1 || ctx.Err() != nil {
 			return answer, unsure, err
 		}
 		unsure = unsure || !apierrors.IsTooManyRequests(err)
@@ -87,7 +87,7 @@ func (a *api) call(ctx context.Context, r request) (answer []byte, unsure bool, 
 }
 
 func (a *api) once(ctx context.Context, r request) (answer []byte, pause time.Duration, err error) {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	ctx, cancel := context.WithTimeout(ctx, a.timeout)
 	defer cancel()
 	res, err := a.send(ctx, r)
 	if err != nil {

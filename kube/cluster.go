@@ -1,0 +1,100 @@
+package kube
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	prow "github.com/prow-ci/prow"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/client-go/rest"
+)
+
+// cluster is one build cluster.
+type cluster struct {
+	alias  string
+	config *rest.Config
+	api    *api
+	path   string // of its pods
+	runs   *runs
+	mirror *reflection
+	stop   context.CancelFunc
+	done   chan struct{}
+
+	// silent says that the last call got no answer. Then one call at a time tries
+	// whether that is still so, and all others fail at once: who works for all
+	// clusters must not wait for this one.
+	silent  atomic.Bool
+	probing sync.Mutex
+}
+
+// Calls of a build cluster are short: whoever needs one tries again anyway.
+const (
+	clusterTries   = 3
+	clusterTimeout = 10 * time.Second
+)
+
+func follow(alias string, config *rest.Config, namespace string, log *slog.Logger, tell func(...string)) (*cluster, error) {
+	api, err := newAPI(config)
+	if err != nil {
+		return nil, err
+	}
+	// The list of a large cluster may take its time, a call may not.
+	lists := *api
+	api.tries, api.timeout = clusterTries, clusterTimeout
+	c := &cluster{alias: alias, config: config, api: api, path: "/api/v1/namespaces/" + namespace + "/pods",
+		runs: newRuns(log, tell), done: make(chan struct{})}
+	c.mirror = &reflection{api: &lists, path: c.path, mirror: c.runs, log: log,
+		query: url.Values{"labelSelector": {prow.LabelCreatedByProw + "=true"}}}
+	ctx, stop := context.WithCancel(context.Background()) // it lives until it is stopped
+	c.stop = stop
+	go func() {
+		defer close(c.done)
+		c.mirror.follow(ctx)
+	}()
+	return c, nil
+}
+
+func (c *cluster) end() {
+	c.stop()
+	<-c.done
+}
+
+// healthy says why what is known of a cluster may be old.
+func (c *cluster) healthy() error {
+	if err := c.mirror.healthy(); err != nil {
+		return fmt.Errorf("cluster %s cannot be reached: %w", c.alias, err)
+	}
+	if _, listed := c.runs.all(); !listed {
+		return fmt.Errorf("cluster %s has not answered yet", c.alias)
+	}
+	return nil
+}
+
+// call is a call that does not wait for a cluster that does not answer.
+func (c *cluster) call(ctx context.Context, r request) ([]byte, error) {
+	if err := c.healthy(); err != nil {
+		return nil, err
+	}
+	if c.silent.Load() {
+		if !c.probing.TryLock() {
+			return nil, fmt.Errorf("cluster %s does not answer", c.alias)
+		}
+		defer c.probing.Unlock()
+	}
+	answer, _, err := c.api.call(ctx, r)
+	if err == nil {
+		c.silent.Store(false)
+		return answer, nil
+	}
+	var s apierrors.APIStatus
+	if ctx.Err() == nil {
+		c.silent.Store(!errors.As(err, &s))
+	}
+	return nil, fmt.Errorf("cluster %s: %w", c.alias, err)
+}

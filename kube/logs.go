@@ -1,0 +1,54 @@
+package kube
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+)
+
+// Logs returns the output of a container, read through the API server. "" is the
+// first test's.
+func (r *Runner) Logs(ctx context.Context, id, container string, offset int64, follow bool) (io.ReadCloser, error) {
+	c, h, err := r.find(id)
+	if err != nil {
+		return nil, err
+	}
+	if container == "" && len(h.run.Containers) > 0 {
+		container = h.run.Containers[0]
+	}
+	if !slices.Contains(h.run.Containers, container) {
+		return nil, fmt.Errorf("run %s: container %s: %w; it has %s", id, container, fs.ErrNotExist, strings.Join(h.run.Containers, ", "))
+	}
+	q := url.Values{"container": {container}}
+	if follow {
+		q.Set("follow", "true")
+	}
+	req := request{method: http.MethodGet, path: c.path + "/" + h.name + "/log", query: q, accept: "*/*"}
+	res, err := c.api.send(ctx, req)
+	if err != nil {
+		return nil, fmt.Errorf("log of run %s: cluster %s: %w", id, c.alias, err)
+	}
+	if res.StatusCode >= 300 {
+		defer res.Body.Close()
+		body, _ := io.ReadAll(io.LimitReader(res.Body, 1<<20)) // the code says enough
+		err := failure(req, res, body)
+		if apierrors.IsNotFound(err) {
+			err = fmt.Errorf("%w: %w", fs.ErrNotExist, err)
+		}
+		return nil, fmt.Errorf("log of run %s: cluster %s: %w", id, c.alias, err)
+	}
+	// The API server knows no offset: what was seen before is read over.
+	if _, err := io.CopyN(io.Discard, res.Body, offset); err != nil && !errors.Is(err, io.EOF) {
+		res.Body.Close()
+		return nil, fmt.Errorf("log of run %s: cluster %s: %w", id, c.alias, err)
+	}
+	return res.Body, nil
+}

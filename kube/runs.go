@@ -1,0 +1,160 @@
+package kube
+
+import (
+	"encoding/json"
+	"log/slog"
+	"sync"
+	"time"
+
+	prow "github.com/prow-ci/prow"
+	corev1 "k8s.io/api/core/v1"
+)
+
+// runs holds the runs of one cluster as its pods tell them. All methods may be
+// called concurrently.
+type runs struct {
+	log  *slog.Logger
+	tell func(ids ...string)
+
+	mu     sync.RWMutex
+	pods   map[string]held
+	seen   map[string]bool
+	listed bool
+	dead   memory // uids of pods that are gone, or are none of ours any more
+}
+
+// held is what is kept of a pod.
+type held struct {
+	run        prow.Run
+	name, uid  string
+	version    uint64
+	leaving    time.Time // when it should be gone, if it is being deleted
+	finalizers []string
+	scheduled  bool // a node has it
+	stopping   bool
+}
+
+func newRuns(log *slog.Logger, tell func(...string)) *runs {
+	return &runs{log: log, tell: tell, pods: map[string]held{}}
+}
+
+func (r *runs) get(id string) (h held, ok bool) {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	h, ok = r.pods[id]
+	return h, ok
+}
+
+// all lists the runs; listed is false until there has been one whole list.
+func (r *runs) all() (out []prow.Run, listed bool) {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	for _, h := range r.pods {
+		out = append(out, h.run)
+	}
+	return out, r.listed
+}
+
+func (r *runs) put(raw json.RawMessage) {
+	if _, err := r.take(raw); err != nil {
+		r.log.Error("pod not understood", "err", err)
+	}
+}
+
+func (r *runs) take(raw []byte) (held, error) {
+	var p corev1.Pod
+	if err := json.Unmarshal(raw, &p); err != nil {
+		return held{}, err
+	}
+	id, err := identify(raw)
+	if err != nil {
+		return held{}, err
+	}
+	run := look(&p)
+	h := held{run: run, name: p.Name, uid: id.uid, version: id.version,
+		finalizers: p.Finalizers, scheduled: p.Spec.NodeName != "", stopping: p.Annotations[annotationStop] != ""}
+	if p.DeletionTimestamp != nil {
+		h.leaving = p.DeletionTimestamp.Time
+	}
+	r.mu.Lock()
+	if r.seen != nil {
+		r.seen[run.ID] = true
+	}
+	if old, ok := r.pods[run.ID]; ok && old.version >= h.version || r.dead.has(h.uid) {
+		r.mu.Unlock()
+		return h, nil
+	}
+	r.pods[run.ID] = h
+	r.mu.Unlock()
+	r.tell(run.ID)
+	return h, nil
+}
+
+func (r *runs) drop(raw json.RawMessage) {
+	var p corev1.Pod
+	if err := json.Unmarshal(raw, &p); err != nil {
+		r.log.Error("pod not understood", "err", err)
+		return
+	}
+	r.forget(runID(&p), string(p.UID))
+}
+
+// forget is for a pod that is gone, or soon will be: what is still told of it
+// does not matter.
+func (r *runs) forget(id, uid string) {
+	r.mu.Lock()
+	r.dead.add(uid)
+	h, ok := r.pods[id]
+	if ok = ok && h.uid == uid; ok {
+		delete(r.pods, id)
+	}
+	r.mu.Unlock()
+	if ok {
+		r.tell(id)
+	}
+}
+
+// memory knows the last few thousand texts it was told.
+type memory struct {
+	known map[string]bool
+	order []string
+	next  int
+}
+
+const remembered = 4096
+
+func (m *memory) has(s string) bool { return m.known[s] }
+
+func (m *memory) add(s string) {
+	if m.known == nil {
+		m.known, m.order = map[string]bool{}, make([]string, remembered)
+	}
+	if m.known[s] {
+		return
+	}
+	delete(m.known, m.order[m.next])
+	m.known[s], m.order[m.next] = true, s
+	m.next = (m.next + 1) % remembered
+}
+
+func (r *runs) begin() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.seen = map[string]bool{}
+}
+
+func (r *runs) end(version uint64) {
+	r.mu.Lock()
+	var lost []string
+	for id, h := range r.pods {
+		if !r.seen[id] && h.version <= version {
+			lost = append(lost, id)
+		}
+	}
+	for _, id := range lost {
+		delete(r.pods, id)
+	}
+	r.seen, r.listed = nil, true
+	r.mu.Unlock()
+	r.tell(lost...)
+}
