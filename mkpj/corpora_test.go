@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	prow "github.com/prow-ci/prow"
 	"github.com/prow-ci/prow/config"
 	"github.com/prow-ci/prow/mkpj"
 )
@@ -55,6 +56,9 @@ func TestCorpora(t *testing.T) {
 				if !want.Scan() {
 					t.Fatalf("row %d, %s %s, is not expected", made, row.Repo, row.Job)
 				}
+				if row.Pod != nil && made%40 == 0 {
+					again(t, row)
+				}
 				got, err := json.Marshal(row)
 				if err != nil {
 					t.Fatal(err)
@@ -72,6 +76,28 @@ func TestCorpora(t *testing.T) {
 				t.Errorf("%d of %d rows made, %d differ", made, c.rows, differ)
 			}
 		})
+	}
+}
+
+// again makes the pod of a row from what mkpj prints of its job.
+func again(t *testing.T, row mkpj.Row) {
+	t.Helper()
+	var text bytes.Buffer
+	if err := mkpj.WriteObject(&text, "yaml", false, row.ProwJob); err != nil {
+		t.Fatal(err)
+	}
+	j, odd, err := mkpj.ReadJob(row.Job, text.Bytes())
+	if err != nil || len(odd) > 0 {
+		t.Fatal(err, odd)
+	}
+	pod, err := mkpj.Pod(j, mkpj.PodOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	pod.TypeMeta = row.Pod.TypeMeta
+	pod.Labels[prow.LabelCreatedByProw] = "true"
+	if d := cmp.Diff(row.Pod, pod); d != "" {
+		t.Errorf("%s: the pod of what was printed differs:\n%s", row.Job, d)
 	}
 }
 

@@ -67,12 +67,14 @@ func some(list []string) string {
 	return fmt.Sprintf("%s and %d more", strings.Join(list[:few], ", "), len(list)-few)
 }
 
-// on returns the first of found that runs on the branch.
-func on(found []Found, branch string) (Found, error) {
+// on returns the first of found that runs on the branch; if none does, the first, and
+// a warning.
+func on(found []Found, branch string, warn func(string)) Found {
 	for _, f := range found {
 		if f.RunsOn(branch) {
-			return f, nil
+			return f
 		}
 	}
-	return Found{}, fmt.Errorf("%s %s does not run on branch %s", found[0].Type(), found[0].Base().Name, branch)
+	warn(fmt.Sprintf("%s %s of %s is not configured to run on branch %s", found[0].Type(), found[0].Base().Name, found[0].Repo, branch))
+	return found[0]
 }

@@ -50,10 +50,7 @@ func (g Given) branch(ctx context.Context, s Source, found []Found) (Found, prow
 	if g.BaseRef == "" {
 		return Found{}, prow.Refs{}, fmt.Errorf("%s is a postsubmit: say which branch it is to test with --base-ref", name)
 	}
-	f, err := on(found, g.BaseRef)
-	if err != nil {
-		return f, prow.Refs{}, err
-	}
+	f := on(found, g.BaseRef, s.warn)
 	if err := g.baseSHA(ctx, s, f); err != nil {
 		return f, prow.Refs{}, err
 	}
@@ -76,10 +73,7 @@ func (g Given) pull(ctx context.Context, s Source, found []Found) (Found, prow.R
 	if p != nil {
 		g.BaseRef = p.Base
 	}
-	f, err := on(found, g.BaseRef)
-	if err != nil {
-		return f, prow.Refs{}, err
-	}
+	f := on(found, g.BaseRef, s.warn)
 	if err := g.baseSHA(ctx, s, f); err != nil {
 		return f, prow.Refs{}, err
 	}

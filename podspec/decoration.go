@@ -1,6 +1,7 @@
 package podspec
 
 import (
+	"errors"
 	"fmt"
 	"path"
 	"slices"
@@ -33,10 +34,10 @@ type decoration struct {
 }
 
 func (d *decoration) apply() error {
+	d.refs = refsToClone(d.job)
 	if err := d.check(); err != nil {
 		return err
 	}
-	d.refs = refsToClone(d.job)
 	d.storage = storageOf(d.config, d.options.Output)
 	if err := d.initContainers(); err != nil {
 		return err
@@ -58,11 +59,11 @@ func (d *decoration) apply() error {
 
 func (d *decoration) check() error {
 	i := d.config.UtilityImages
-	if i == nil || i.CloneRefs == "" || i.InitUpload == "" || i.Entrypoint == "" || i.Sidecar == "" {
-		return fmt.Errorf("its decoration_config lacks utility_images: clonerefs, initupload, entrypoint and sidecar are needed")
+	if i == nil || i.InitUpload == "" || i.Entrypoint == "" || i.Sidecar == "" || i.CloneRefs == "" && len(d.refs) > 0 {
+		return errors.New("its decoration_config lacks utility_images: clonerefs, initupload, entrypoint and sidecar are needed")
 	}
 	if d.config.GCSConfiguration == nil {
-		return fmt.Errorf("its decoration_config lacks gcs_configuration, which says where its files go")
+		return errors.New("its decoration_config lacks gcs_configuration, which says where its files go")
 	}
 	return nil
 }

@@ -36,11 +36,11 @@ const (
 )
 
 // Decorate returns the pod of j, without a namespace. The pod shares no memory with
-// j, which is not changed. A job that can never have a pod is an error.
+// j, which is not changed. An error is Final: the job can never have a pod.
 func Decorate(j *prow.Job, o Options) (*corev1.Pod, error) {
 	pod, err := decorate(j, o)
 	if err != nil {
-		return nil, fmt.Errorf("job %s: %w", j.Spec.Job, err)
+		return nil, prow.Final(fmt.Errorf("job %s: %w", j.Spec.Job, err))
 	}
 	return pod, nil
 }

@@ -227,15 +227,16 @@ func TestRefused(t *testing.T) {
 	for spec, want := range map[string]string{
 		"agent: jenkins": "job unit: its agent is jenkins, and only jobs of the agent kubernetes have pods",
 		"{agent: tekton-pipeline, pod_spec: null}": "its agent is tekton-pipeline",
-		"pod_spec: null":                                      "it has no pod_spec",
-		"pod_spec: {containers: []}":                          "its pod_spec has no containers",
-		"pod_spec: {containers: [{image: x}]}":                `container "test" has no command`,
-		"decoration_config: {utility_images: {clonerefs: x}}": "lacks utility_images",
-		"decoration_config: {utility_images: null}":           "lacks utility_images",
-		"decoration_config: {gcs_configuration: null}":        "lacks gcs_configuration",
+		"pod_spec: null":                                          "it has no pod_spec",
+		"pod_spec: {containers: []}":                              "its pod_spec has no containers",
+		"pod_spec: {containers: [{image: x}]}":                    `container "test" has no command`,
+		"decoration_config: {utility_images: {initupload: null}}": "lacks utility_images",
+		"{extra_refs: [{org: o, repo: r}], decoration_config: {utility_images: {clonerefs: null}}}": "lacks utility_images",
+		"decoration_config: {utility_images: null}":                                                 "lacks utility_images",
+		"decoration_config: {gcs_configuration: null}":                                              "lacks gcs_configuration",
 	} {
 		pod, err := podspec.Decorate(parse(t, base, spec), podspec.Options{})
-		if err == nil || !strings.Contains(err.Error(), want) || pod != nil {
+		if !prow.IsFinal(err) || !strings.Contains(err.Error(), want) || pod != nil {
 			t.Errorf("%s: error is %v, want %s", spec, err, want)
 		}
 	}

@@ -66,7 +66,7 @@ writes a line {type, repo, job, branch, prowjob, pod, pod_error} for each.`,
 	f.StringVar(&o.Job, "job", "", "name of the job")
 	f.BoolVar(&o.All, "all", false, "make the ProwJobs of all jobs")
 	f.BoolVar(&o.Sample, "sample-refs", false, "use refs, names and times that are always the same")
-	f.BoolVar(&o.Pods, "with-pods", false, "print the pods too, as prow mkpod makes them")
+	f.BoolVar(&o.Pods, "with-pods", false, "print the pods too, as the server makes them")
 	f.StringVarP(&output, "output", "o", "yaml", "yaml, json or jsonl")
 	f.StringVar(&o.Repo, "repo", "", "repository of the job, as org/repo")
 	f.StringVar(&o.RepoDir, "repo-dir", "", "clone whose own jobs count too")
