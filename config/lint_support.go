@@ -42,6 +42,9 @@ func (p Place) At(more ...any) Place {
 	return p
 }
 
+// Name is the path as Problem.Path has it.
+func (p Place) Name() string { return trail(p.Path).String() }
+
 // PlacedQuery is a query of tide as it is written, before equal ones are merged.
 type PlacedQuery struct {
 	TideQuery

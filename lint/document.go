@@ -20,7 +20,7 @@ that loads but does not do what it should. Each finding has its file, line and c
 check, and where possible what was meant:
 
 ` + "```" + `
-jobs/a.yaml:9:7: warning: presubmits."org/repo"[0].alwys_run: is not a key that means anything here [unknown-fields-all]
+jobs/a.yaml:9:7: warning: job a of org/repo: alwys_run: is not a key that means anything here [unknown-fields-all]
     9 |     alwys_run: true
       |     ^
       = did you mean "always_run"?

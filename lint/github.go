@@ -34,6 +34,9 @@ func (r *Result) GitHub(out io.Writer) error {
 		}
 		fmt.Fprintf(w, "::%s %s::%s\n", command, strings.Join(at, ","), text.Replace(message))
 	}
+	for _, u := range r.Undone {
+		fmt.Fprintf(w, "::notice title=not done::%s\n", text.Replace(u))
+	}
 	fmt.Fprintln(w, r.Summary())
 	return w.Flush()
 }

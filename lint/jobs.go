@@ -93,6 +93,26 @@ func each(c *config.JobConfig, own bool, yield func(job) bool) bool {
 	return true
 }
 
+// nameJobs gives findings that lie in a job the job's name.
+func (p *Pass) nameJobs() {
+	var names map[string]string // by file and path of the job
+	for i := range p.found {
+		f := &p.found[i]
+		list, _, inJob := strings.Cut(f.Path, "]")
+		if f.Job != "" || !inJob || !strings.HasPrefix(list, "presubmits") && !strings.HasPrefix(list, "postsubmits") && !strings.HasPrefix(list, "periodics") {
+			continue
+		}
+		if names == nil {
+			names = map[string]string{}
+			for j := range p.jobs {
+				at := j.Place()
+				names[at.File+"\x00"+at.Name()] = j.Name
+			}
+		}
+		f.Job = names[f.File+"\x00"+list+"]"]
+	}
+}
+
 func (p *Pass) jobCount() int {
 	n := 0
 	for range p.jobs {

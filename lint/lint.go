@@ -223,6 +223,7 @@ func (p *Pass) place() {
 		p.found = append(p.found, f.Finding)
 	}
 	p.pending = nil
+	p.nameJobs()
 	for i := range p.found {
 		f := &p.found[i]
 		if f.Snippet == "" && f.Line > 0 {

@@ -19,9 +19,18 @@ type (
 		Runs    []sarifRun `json:"runs"`
 	}
 	sarifRun struct {
-		Tool       sarifTool     `json:"tool"`
-		ColumnKind string        `json:"columnKind"`
-		Results    []sarifResult `json:"results"`
+		Tool        sarifTool         `json:"tool"`
+		Invocations []sarifInvocation `json:"invocations"`
+		ColumnKind  string            `json:"columnKind"`
+		Results     []sarifResult     `json:"results"`
+	}
+	sarifInvocation struct {
+		ExecutionSuccessful bool        `json:"executionSuccessful"`
+		Notifications       []sarifNote `json:"toolExecutionNotifications,omitempty"`
+	}
+	sarifNote struct {
+		Level   string    `json:"level"`
+		Message sarifText `json:"message"`
 	}
 	sarifTool struct {
 		Driver sarifDriver `json:"driver"`
@@ -90,9 +99,14 @@ func (r *Result) SARIF(out io.Writer, version string) error {
 		ColumnKind: "unicodeCodePoints",
 		Results:    []sarifResult{},
 	}}}
+	run := &log.Runs[0]
+	run.Invocations = []sarifInvocation{{ExecutionSuccessful: true}}
+	for _, u := range r.Undone {
+		run.Invocations[0].Notifications = append(run.Invocations[0].Notifications, sarifNote{"note", sarifText{"not done: " + u}})
+	}
 	here, _ := os.Getwd() // without it absolute names stay
 	for _, f := range r.Findings {
-		log.Runs[0].Results = append(log.Runs[0].Results, f.sarif(rules, here))
+		run.Results = append(run.Results, f.sarif(rules, here))
 	}
 	e := json.NewEncoder(out)
 	e.SetEscapeHTML(false)

@@ -82,36 +82,39 @@ func (f *Finding) write(w io.Writer, p paint) {
 
 // Message is the finding in one sentence: whose value, and what of it.
 func (f *Finding) Message() string {
-	subject := ""
+	path, subject := f.Path, ""
 	if f.Job != "" {
-		subject = "job " + f.Job + ": "
+		repo, rest := inJob(f.Path)
+		subject, path = "job "+f.Job, rest
+		if repo != "" {
+			subject += " of " + repo
+		}
+		subject += ": "
 	}
-	if path := f.shortPath(); path != "" {
+	if path != "" {
 		subject += path + ": "
 	}
 	return subject + f.Text
 }
 
-// shortPath is the path without the way to the job, which the job's name tells.
-func (f *Finding) shortPath() string {
-	if f.Job == "" {
-		return f.Path
-	}
+// inJob splits the path of a value in a job: the job's repository, if the path has
+// one, and the rest from the job on. Of any other path the rest is all.
+func inJob(path string) (repo, rest string) {
 	for _, list := range []string{"presubmits", "postsubmits", "periodics"} {
-		rest, ok := strings.CutPrefix(f.Path, list)
+		rest, ok := strings.CutPrefix(path, list)
 		if !ok {
 			continue
 		}
-		if strings.HasPrefix(rest, ".\"") { // the repository
-			if _, after, ok := strings.Cut(rest[2:], "\""); ok {
-				rest = after
+		if quoted, ok := strings.CutPrefix(rest, ".\""); ok {
+			if repo, rest, ok = strings.Cut(quoted, "\""); !ok {
+				break
 			}
 		}
 		if _, after, ok := strings.Cut(rest, "]"); ok {
-			return strings.TrimPrefix(after, ".")
+			return repo, strings.TrimPrefix(after, ".")
 		}
 	}
-	return f.Path
+	return "", path
 }
 
 // blankUntil returns what is as wide as the characters of line before the column.

@@ -111,62 +111,89 @@ func (p *Pass) contexts(org, repo string) []string {
 	return slices.Compact(out)
 }
 
-// repoTypos finds repositories that one place names, and that are like one that
-// several do.
-func (p *Pass) repoTypos() {
-	uses := map[string]int{}
-	where := map[string]config.Place{}
-	add := func(repo string, at func() config.Place) {
-		uses[repo]++
-		if _, ok := where[repo]; !ok && uses[repo] == 1 {
-			where[repo] = at()
-		}
-	}
+// mention is a place that names a repository or an organisation.
+type mention struct {
+	name  string
+	place config.Place
+	job   bool // jobs are there, which is more than being named
+}
+
+// mentions lists where repositories and organisations are named.
+func (p *Pass) mentions() []mention {
+	var out []mention
 	for _, c := range p.configs() {
-		for _, m := range []map[string]bool{keySet(c.PresubmitsStatic), keySet(c.PostsubmitsStatic)} {
-			for _, k := range keysOf(m) {
-				add(k, func() config.Place { return config.Place{} }) // a job is no mere mention
-				uses[k]++
+		for _, list := range [][]string{keysOf(c.PresubmitsStatic), keysOf(c.PostsubmitsStatic)} {
+			for _, k := range list {
+				out = append(out, mention{name: k, job: true})
 			}
 		}
 	}
 	for _, q := range p.Queries {
-		for key, list := range map[string][]string{"repos": q.Repos, "excludedRepos": q.ExcludedRepos} {
+		for _, key := range []string{"orgs", "repos", "excludedRepos"} {
+			list := map[string][]string{"orgs": q.Orgs, "repos": q.Repos, "excludedRepos": q.ExcludedRepos}[key]
 			for i, r := range list {
-				add(r, func() config.Place { return q.Place.At(key, i) })
+				out = append(out, mention{name: r, place: q.Place.At(key, i)})
 			}
 		}
 	}
 	for _, k := range keysOf(p.Config.Plugins.Plugins) {
-		if strings.Contains(k, "/") {
-			add(k, func() config.Place { return p.Config.Plugins.Place(k, 0) })
-		}
+		at := p.Config.Plugins.Place(k, 0)
+		out = append(out, mention{name: k, place: config.Place{File: at.File}.At("plugins", k)})
 		for i, r := range p.Config.Plugins.Plugins[k].ExcludedRepos {
-			add(k+"/"+r, func() config.Place { return p.InPlugins("plugins", k, "excluded_repos", i) })
+			out = append(out, mention{name: k + "/" + r, place: config.Place{File: at.File}.At("plugins", k, "excluded_repos", i)})
 		}
 	}
-	for _, k := range keysOf(uses) {
-		if uses[k] > 1 {
+	for _, key := range []string{"approve", "lgtm", "triggers", "welcome", "blockades", "require_matching_label"} {
+		var section []struct {
+			Repos []string `json:"repos"`
+		}
+		if !p.section(key, &section) {
 			continue
 		}
-		var known []string
-		for _, o := range keysOf(uses) {
-			if uses[o] > 1 && parse(o).Owner == parse(k).Owner {
-				known = append(known, o)
+		for i, e := range section {
+			for n, r := range e.Repos {
+				// Lists of several files are joined, so that the place is that of the first.
+				out = append(out, mention{name: r, place: config.Place{File: p.Config.Plugins.Where[key].File}.At(key, i, "repos", n)})
 			}
 		}
-		if meant := slip(k, known); meant != "" {
-			p.report(where[k], fmt.Sprintf("%s is named here only", k), didYouMean(meant))
-		}
-	}
-}
-
-func keySet[V any](m map[string]V) map[string]bool {
-	out := make(map[string]bool, len(m))
-	for k := range m {
-		out[k] = true
 	}
 	return out
+}
+
+// repoTypos finds repositories and organisations that one place names, and that are
+// like one that several do.
+func (p *Pass) repoTypos() {
+	uses, owners := map[string]int{}, map[string]int{}
+	all := p.mentions()
+	for _, m := range all {
+		weight := 1
+		if m.job {
+			weight = 2
+		}
+		if strings.Contains(m.name, "/") {
+			uses[m.name] += weight
+		}
+		owners[parse(m.name).Owner] += weight
+	}
+	known, knownOwners := map[string][]string{}, []string{}
+	for _, repo := range keysOf(uses) {
+		if uses[repo] > 1 {
+			known[parse(repo).Owner] = append(known[parse(repo).Owner], repo)
+		}
+	}
+	for _, owner := range keysOf(owners) {
+		if owners[owner] > 2 {
+			knownOwners = append(knownOwners, owner)
+		}
+	}
+	for _, m := range all {
+		owner := parse(m.name).Owner
+		if meant := slip(owner, knownOwners); meant != "" && owners[owner] == 1 {
+			p.report(m.place, fmt.Sprintf("the organisation %s is named here only", owner), didYouMean(meant))
+		} else if meant := slip(m.name, known[owner]); meant != "" && uses[m.name] == 1 {
+			p.report(m.place, m.name+" is named here only", didYouMean(meant))
+		}
+	}
 }
 
 func didYouMean(meant string) string { return fmt.Sprintf("did you mean %q?", meant) }

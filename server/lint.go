@@ -131,7 +131,7 @@ func (t LintTools) read(ctx context.Context, name string) ([]byte, error) {
 	if !ok || scheme == "file" {
 		return os.ReadFile(strings.TrimPrefix(name, "file://"))
 	}
-	if t.Storage == (blob.Options{}) {
+	if t.Storage.GCSCredentials == "" && t.Storage.S3Credentials == "" {
 		return nil, fmt.Errorf("%s is in a bucket, which takes --gcs-credentials-file or --s3-credentials-file; or name the clusters with --known-cluster", name)
 	}
 	cut := strings.LastIndex(name, "/")
