@@ -18,7 +18,7 @@ and from the [decoration](decoration.md) defaults of [plank](plank.md).`,
 		{"in-repo.md", "Jobs in the tested repository", `A repository may bring its own jobs, in ` + "`.prow.yaml` or in files of the folder `.prow`" + `, if
 ` + "`in_repo_config`" + ` in config.yaml enables it. They are those of [jobs.md](jobs.md), without the level that names the repository,
 and they may run in the allowed clusters only.`,
-			[]string{"config:in_repo_config", "prow-yaml:presubmits", "prow-yaml:postsubmits", "prow-yaml:presets"}},
+			[]string{"config:in_repo_config", "prow-yaml:"}},
 		{"decoration.md", "Decoration", `A decorated job's code is cloned for it, its log and artifacts are uploaded, and its time is limited.
 A job's own ` + "`decoration_config`" + ` lies over the entries of ` + "`plank.default_decoration_config_entries`" + ` that match the job, in their order; what is
 set above wins key by key.`,
@@ -46,6 +46,8 @@ func homes() map[string]string {
 	return map[string]string{
 		"DecorationConfig": "decoration.md",
 		"Refs":             "jobs.md", "RerunAuthConfig": "jobs.md", "ProwJobDefault": "jobs.md", "ReporterConfig": "jobs.md",
-		"Preset": "jobs.md", "Presubmit": "jobs.md", "Postsubmit": "jobs.md",
+		"Preset": "jobs.md", "Presubmit": "jobs.md", "Postsubmit": "jobs.md", "Periodic": "jobs.md",
+		"Plank": "plank.md", "Sinker": "sinker.md", "Deck": "deck.md", "Tide": "tide.md", "BranchProtection": "branch-protection.md",
+		"InRepoConfig": "in-repo.md", "GitHubReporter": "reporters.md", "SlackReporter": "reporters.md",
 	}
 }

@@ -66,7 +66,7 @@ func (w *page) intro() {
 func (w *page) part(root *Shape, path string) {
 	switch path {
 	case "":
-		w.table(plainKeys(root), "", root)
+		w.table(root.Keys, "", root)
 		return
 	case "*":
 		var rest []string
@@ -87,17 +87,6 @@ func (w *page) part(root *Shape, path string) {
 		s = k.Shape
 	}
 	w.key(k, strings.TrimPrefix(path, "presubmits."))
-}
-
-// plainKeys are the keys of s that are no mappings.
-func plainKeys(s *Shape) []*Key {
-	var out []*Key
-	for _, k := range s.Keys {
-		if _, inner := inside(k.Shape); inner.Kind != Object && k.Shape.Kind != Anything && k.field != "config.JobConfig.DecorateAllJobs" {
-			out = append(out, k)
-		}
-	}
-	return out
 }
 
 // inside returns the shape in lists and tables, and how a path goes there.
@@ -121,12 +110,14 @@ func (w *page) key(k *Key, path string) {
 		w.printf("\n%s\n", plainText(k.Doc))
 	}
 	if inner.Kind != Object || inner.Foreign || w.elsewhere(inner) != "" {
-		w.printf("\n| key | type | default | meaning |\n|---|---|---|---|\n")
+		w.printf("%s", head)
 		w.row(k, path)
 		return
 	}
 	w.object(path+way, inner)
 }
+
+const head = "\n| key | type | default | meaning |\n|---|---|---|---|\n"
 
 func (w *page) heading(path string) { w.printf("\n## `%s`\n", path) }
 
@@ -173,7 +164,7 @@ func (w *page) repeated(k *Key, path string) string {
 
 // table draws rows. Keys that came with a type which has been shown are one row.
 func (w *page) table(keys []*Key, prefix string, s *Shape) {
-	w.printf("\n| key | type | default | meaning |\n|---|---|---|---|\n")
+	w.printf("%s", head)
 	path := strings.TrimSuffix(prefix, ".")
 	again := map[string][]string{}
 	for _, k := range keys {
@@ -230,7 +221,7 @@ func defaultCell(k *Key) string {
 	switch {
 	case text == "":
 		return ""
-	case k.Required, k.Said != "" && !literal.MatchString(k.Said) && !slices.Contains(enum(k.Shape), k.Said):
+	case k.Required, k.Said != "" && k.Said != k.Default && !literal.MatchString(k.Said) && !slices.Contains(enum(k.Shape), k.Said):
 		return cell(text)
 	}
 	return "`" + strings.ReplaceAll(text, "|", `\|`) + "`"

@@ -102,7 +102,7 @@ func (d *drawer) name(id drawn) string {
 		name = pkg[strings.LastIndexByte(pkg, '/')+1:] + "." + name
 	}
 	if other, ok := d.names[name]; ok && other != id {
-		name += ".loose"
+		name += looseSuffix
 	}
 	d.names[name] = id
 	return name
@@ -190,5 +190,9 @@ func typeName(t reflect.Type) string {
 	}
 	return pkg + "." + t.Name()
 }
+
+// looseSuffix ends the name of a definition that differs from another in that alone, see
+// Shape.Loose.
+const looseSuffix = ".loose"
 
 const module = "github.com/prow-ci/prow"

@@ -1,5 +1,7 @@
 package schema
 
+import "strings"
+
 // Shape is what a value may look like.
 type Shape struct {
 	Kind Kind
@@ -100,7 +102,7 @@ func (s *Shape) says() string {
 		return "map to " + s.Elem.Says()
 	case Object:
 		if s.Name != "" {
-			return s.Name
+			return strings.TrimSuffix(s.Name, looseSuffix)
 		}
 		return "mapping"
 	}
