@@ -65,6 +65,11 @@ func (l *loader) jobs(c *Config, in *inputs, main *JobConfig, timeout *metav1.Du
 		Presets: s.presets, DecorateAllJobs: main.DecorateAllJobs,
 		PresubmitsStatic: map[string][]Presubmit{}, PostsubmitsStatic: map[string][]Postsubmit{},
 	}
+	periodics := 0
+	for _, p := range pieces {
+		periodics += len(p.jobs.Periodics)
+	}
+	c.Periodics = make([]Periodic, 0, periodics)
 	l.kept = map[string]*piece{}
 	for i, p := range pieces {
 		l.kept[files[i].name] = p

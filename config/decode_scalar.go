@@ -108,6 +108,9 @@ func plain(in string) scalar {
 }
 
 func number(in string) scalar {
+	if strings.Trim(in, "0123456789abcdefABCDEFxXoO_+-.") != "" {
+		return scalar{s: in} // most of what begins with a digit is text: versions, times, quantities
+	}
 	s := strings.ReplaceAll(in, "_", "")
 	if i, err := strconv.ParseInt(s, 0, 64); err == nil {
 		return scalar{kind: integer, i: i}

@@ -19,11 +19,16 @@ import (
 // open opens a configuration and returns what Watch yields.
 func open(t testing.TB, p config.Paths, check func(*config.Config) error) (*config.Live, func() *config.Config) {
 	t.Helper()
-	l, err := config.Open(t.Context(), p, slog.New(slog.DiscardHandler), check)
+	return openIn(t.Context(), t, p, check)
+}
+
+func openIn(ctx context.Context, t testing.TB, p config.Paths, check func(*config.Config) error) (*config.Live, func() *config.Config) {
+	t.Helper()
+	l, err := config.Open(ctx, p, slog.New(slog.DiscardHandler), check)
 	if err != nil {
 		t.Fatal(err)
 	}
-	next, stop := iter.Pull(l.Watch(t.Context()))
+	next, stop := iter.Pull(l.Watch(ctx))
 	t.Cleanup(stop)
 	return l, func() *config.Config {
 		c, _ := next()

@@ -11,6 +11,9 @@ import (
 
 // applies reports whether a job with labels gets p.
 func (p *Preset) applies(labels map[string]string) bool {
+	if len(p.Labels) > len(labels) {
+		return false
+	}
 	for k, v := range p.Labels {
 		if have, ok := labels[k]; !ok || have != v {
 			return false
@@ -28,11 +31,24 @@ func applyPresets(at spot, presets []Preset, labels map[string]string, spec *cor
 			continue
 		}
 		if !copied {
-			spec, copied = spec.DeepCopy(), true
+			spec, copied = extensible(spec), true
 		}
 		presets[i].add(at, spec)
 	}
 	return spec
+}
+
+// extensible returns a copy of spec to which presets can be added. What they leave
+// alone is shared: nobody changes a configuration.
+func extensible(spec *corev1.PodSpec) *corev1.PodSpec {
+	out := *spec
+	out.Volumes, out.Tolerations = slices.Clip(spec.Volumes), slices.Clip(spec.Tolerations)
+	out.Containers = slices.Clone(spec.Containers)
+	for i := range out.Containers {
+		c := &out.Containers[i]
+		c.Env, c.VolumeMounts = slices.Clip(c.Env), slices.Clip(c.VolumeMounts)
+	}
+	return &out
 }
 
 // add puts p into spec. What is there already is a problem, not overwritten.

@@ -109,7 +109,11 @@ func (s *source) read() ([]byte, error) {
 	} else if err == nil && s.info.Size() > maxFile {
 		return nil, errTooLarge
 	}
-	data, err := readBounded(f)
+	var size int64
+	if s.info != nil {
+		size = s.info.Size()
+	}
+	data, err := readBounded(f, size)
 	if err != nil || !s.zipped || !bytes.HasPrefix(data, []byte{0x1f, 0x8b}) {
 		return data, err
 	}
@@ -117,7 +121,7 @@ func (s *source) read() ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("begins like gzip, but is not: %w", err)
 	}
-	return readBounded(z)
+	return readBounded(z, 0)
 }
 
 // untouched reports whether the file is the one that was read as old.
@@ -158,15 +162,17 @@ func kindOf(m fs.FileMode) string {
 // errTooLarge says that a file is not read.
 var errTooLarge = fmt.Errorf("is larger than %d MB, and not read; split it into several files", maxFile>>20)
 
-func readBounded(r io.Reader) ([]byte, error) {
-	data, err := io.ReadAll(io.LimitReader(r, maxFile+1))
-	if err != nil {
+// readBounded reads what is probably of the size.
+func readBounded(r io.Reader, size int64) ([]byte, error) {
+	var b bytes.Buffer
+	b.Grow(int(min(size, maxFile)) + bytes.MinRead)
+	if _, err := b.ReadFrom(io.LimitReader(r, maxFile+1)); err != nil {
 		return nil, fmt.Errorf("cannot be read: %w", err)
 	}
-	if len(data) > maxFile {
+	if b.Len() > maxFile {
 		return nil, errTooLarge
 	}
-	return data, nil
+	return b.Bytes(), nil
 }
 
 // forget keeps the parsed files of this load for the next, without their text.
