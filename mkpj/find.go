@@ -51,7 +51,7 @@ func unknown(name, repo string, names []string) error {
 	switch {
 	case hint != "":
 	case len(names) == 0:
-		hint = "no job is at all: name the files of jobs with --job-config-path"
+		hint = "none is: name the files with --config-path and --job-config-path"
 	default:
 		hint = "there are: " + some(names)
 	}

@@ -130,7 +130,7 @@ func (o *MakeOptions) find(ctx context.Context, cfg *config.Config) ([]mkpj.Foun
 	}
 	jobs, ownErr := o.own(ctx, cfg, cmp.Or(o.RepoDir, "."))
 	if ownErr != nil {
-		return nil, fmt.Errorf("%w\nIts own jobs were not looked at: %w", err, ownErr)
+		return nil, fmt.Errorf("%w\nA repository's own jobs were not looked at: %w", err, ownErr)
 	}
 	return mkpj.Find(jobs, o.Job, o.Repo)
 }
@@ -150,7 +150,7 @@ func (o *MakeOptions) own(ctx context.Context, cfg *config.Config, dir string) (
 	if o.Repo == "" || err != nil {
 		clone, r, err := openClone(ctx, dir)
 		if err != nil {
-			return nil, fmt.Errorf("whose jobs are in %s? Say it with --repo org/repo (%w)", dir, err)
+			return nil, fmt.Errorf("%w; or say whose jobs they are with --repo org/repo", err)
 		}
 		_ = clone.Close() // nothing was written
 		dir, repo = clone.Dir, r

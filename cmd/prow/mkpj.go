@@ -81,6 +81,7 @@ writes a line {type, repo, job, branch, prowjob, pod, pod_error} for each.`,
 	configFlags(f, &o.Paths, "", "")
 	forge.add(f)
 	kubernetesFlags(f)
+	unused(f, "in-repo-config-cache-size", "cache-dir-base", "moonraker-address")
 	return cmd
 }
 
