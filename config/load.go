@@ -141,10 +141,10 @@ func (in *inputs) named(name string) *source {
 func (l *loader) gather(ctx context.Context, rep *report) (*inputs, error) {
 	in := &inputs{}
 	main := func(name string, as func() any) *source {
-		return &source{name: name, codec: l.codec, as: as, zipped: true, unknown: KindUnknown}
+		return &source{name: name, codec: l.codec, as: as, zipped: true, unknown: KindUnknown, keepPlaces: true}
 	}
 	plugins := func(name string) *source {
-		return &source{name: name, codec: l.codec, as: func() any { return new(pluginFile) }, unknown: KindUnknown}
+		return &source{name: name, codec: l.codec, as: func() any { return new(pluginFile) }, unknown: KindUnknown, keepPlaces: true}
 	}
 	if l.paths.Config != "" {
 		in.main = main(l.paths.Config, func() any { return new(mainFile) })

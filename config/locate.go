@@ -13,6 +13,17 @@ type tree struct {
 }
 
 func treeOf(s *source) *tree {
+	if s != nil && s.places != nil {
+		return s.places
+	}
+	t := parseTree(s)
+	if s != nil && s.keepPlaces {
+		s.places = t
+	}
+	return t
+}
+
+func parseTree(s *source) *tree {
 	t := &tree{data: s.text()}
 	if s != nil && s.codec.roots != nil {
 		if root, ok := s.codec.roots.Load(s.name); ok {

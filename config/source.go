@@ -30,10 +30,14 @@ type source struct {
 	unknown string // kind of findings about keys that mean nothing
 	fresh   bool   // decoded at every load, because assembling changes the value
 
+	// keepPlaces says that there is something to tell of the file at every load.
+	keepPlaces bool
+
 	info     fs.FileInfo // when it was read
 	hash     [sha256.Size]byte
 	data     []byte // nil once the load is over
 	value    any
+	places   *tree    // once they were asked for, if keepPlaces
 	problems Problems // of decoding, warnings included
 }
 
@@ -69,7 +73,7 @@ func (s *source) parse(old *source) {
 		}
 	}()
 	if old != nil && s.untouched(old) {
-		s.info, s.hash, s.value, s.problems = old.info, old.hash, old.value, old.problems
+		s.info, s.hash, s.value, s.problems, s.places = old.info, old.hash, old.value, old.problems, old.places
 		return
 	}
 	data, err := s.read()
@@ -79,7 +83,7 @@ func (s *source) parse(old *source) {
 	}
 	s.data, s.hash = data, sha256.Sum256(data)
 	if !s.fresh && old != nil && old.hash == s.hash && old.value != nil {
-		s.value, s.problems = old.value, old.problems
+		s.value, s.problems, s.places = old.value, old.problems, old.places
 		return
 	}
 	v := s.as()
