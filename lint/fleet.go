@@ -152,7 +152,7 @@ func (p *Pass) repositories(selector string) ([]prow.Repo, error) {
 
 func appInstallation(p *Pass) {
 	if p.AppInstalled == nil {
-		p.lacks("it asks GitHub as the App, which this Prow cannot do yet; look at the App's page of installations")
+		p.lacks("it asks GitHub as the App, which needs --github-app-id and --github-app-private-key-path")
 		return
 	}
 	installed, err := p.AppInstalled(p.ctx)

@@ -25,6 +25,8 @@ import (
 type LintTools struct {
 	ForgeAPI, ForgeGraphQL string // "" is GitHub's
 	ForgeURL               string // where repositories are cloned from
+	AppID                  string // of the GitHub App, "" for none
+	AppKey                 func(ctx context.Context) (string, error)
 	Token                  func(ctx context.Context) (string, error)
 	Dir                    string       // where mirrors are kept; "" is a folder for this run alone
 	Storage                blob.Options // credentials for the file of the clusters' status
@@ -61,12 +63,23 @@ func Lint(ctx context.Context, o lint.Options, t LintTools) (*lint.Result, error
 			return nil, err
 		}
 	}
+	if t.AppID != "" {
+		app, err := t.forge(github.AppToken(t.AppID, t.AppKey, time.Now))
+		if err != nil {
+			return nil, err
+		}
+		o.AppInstalled = app.Installations
+	}
 	return lint.Run(ctx, o), nil
+}
+
+func (t LintTools) forge(token func(context.Context) (string, error)) (*github.Forge, error) {
+	return github.New(github.Options{BaseURL: t.ForgeAPI, GraphQLURL: t.ForgeGraphQL, Token: token, UserAgent: "prow/" + t.Version, Log: t.Log, Now: time.Now})
 }
 
 // ask lets o ask the forge.
 func (t LintTools) ask(o *lint.Options) error {
-	forge, err := github.New(github.Options{BaseURL: t.ForgeAPI, GraphQLURL: t.ForgeGraphQL, Token: t.Token, UserAgent: "prow/" + t.Version, Log: t.Log, Now: time.Now})
+	forge, err := t.forge(t.Token)
 	if err != nil {
 		return err
 	}

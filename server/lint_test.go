@@ -3,6 +3,13 @@ package server
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -83,6 +90,32 @@ owners:
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("no %q in\n%s", want, &b)
 		}
+	}
+}
+
+// With credentials of a GitHub App, it is asked where it is installed.
+func TestAppInstallation(t *testing.T) {
+	t.Parallel()
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		fmt.Fprint(w, `[{"account": {"login": "here"}}]`)
+	}))
+	defer srv.Close()
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := filepath.Join(t.TempDir(), "config.yaml")
+	if err := os.WriteFile(name, []byte("tide: {queries: [{orgs: [here, there]}]}"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r, err := Lint(t.Context(), lint.Options{Checks: []string{"validate-github-app-installation"}, Paths: config.Paths{Config: name}}, LintTools{
+		ForgeAPI: srv.URL, AppID: "17", AppKey: func(context.Context) (string, error) {
+			return string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)})), nil
+		},
+	})
+	if err != nil || len(r.Findings) != 1 || r.Findings[0].Text != "the GitHub App is not installed for there" {
+		t.Errorf("%+v, %v", r, err)
 	}
 }
 

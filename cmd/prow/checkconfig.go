@@ -23,10 +23,11 @@ type checkFlags struct {
 	server.LintTools
 	lint.Selection
 
-	tokenPath, appID, appKey string
-	repo, path               string
-	output                   string
-	json, list               bool
+	endpoints         []string
+	tokenPath, appKey string
+	repo, path        string
+	output            string
+	json, list        bool
 }
 
 func checkconfigCommand() *cobra.Command {
@@ -92,18 +93,17 @@ func (c *checkFlags) flags(cmd *cobra.Command) {
 	f.BoolVar(&c.json, "json", false, "the same as --output json")
 	f.BoolVar(&c.list, "list", false, "print the checks and what they find")
 	f.StringVar(&c.tokenPath, "github-token-path", os.Getenv("PROW_GITHUB_TOKEN_PATH"), "file that holds the GitHub token, for verify-owners-presence")
-	f.StringVar(&c.ForgeAPI, "github-endpoint", "", "GitHub's REST API, if it is not api.github.com")
+	f.StringSliceVar(&c.endpoints, "github-endpoint", nil, "GitHub's REST API, if it is not api.github.com; the first one counts")
 	f.StringVar(&c.ForgeGraphQL, "github-graphql-endpoint", "", "GitHub's GraphQL API, if it is not beside the REST API")
 	f.StringVar(&c.ForgeURL, "github-host", "https://github.com", "where repositories are cloned from")
 	f.StringVar(&c.Dir, "cache-dir-base", "", "folder that keeps mirrors of repositories (default: one for this run alone)")
 	f.StringVar(&c.Storage.GCSCredentials, "gcs-credentials-file", "", "service account that may read plank.build_cluster_status_file")
 	f.StringVar(&c.Storage.S3Credentials, "s3-credentials-file", "", "the same for S3")
-	f.StringVar(&c.appID, "github-app-id", "", "id of the GitHub App, for validate-github-app-installation")
+	f.StringVar(&c.AppID, "github-app-id", "", "id of the GitHub App, for validate-github-app-installation")
 	f.StringVar(&c.appKey, "github-app-private-key-path", "", "file that holds its private key")
-	for _, name := range []string{"github-hourly-tokens", "github-allowed-burst", "github-throttle-org"} {
-		f.StringSlice(name, nil, "") // command lines of the original have them; the client paces itself
-		f.Lookup(name).Hidden = true
-	}
+	// Scripts of the original give these; the client paces itself.
+	unused(f, "github-hourly-tokens", "github-allowed-burst", "github-throttle-org", "github-client.request-timeout", "github-client.max-retries",
+		"github-client.max-404-retries", "github-client.backoff-timeout", "github-client.initial-delay")
 }
 
 // complete turns the words into options, and returns how the result is written.
@@ -111,7 +111,12 @@ func (c *checkFlags) complete(cmd *cobra.Command) (write func(*lint.Result) erro
 	if c.Paths.Config == "" && c.repo == "" {
 		return nil, errors.New("nothing to check: name the main file with --config-path, or a repository with --prow-yaml-repo-name")
 	}
-	c.App = c.appID != "" && c.appKey != ""
+	if (c.AppID == "") != (c.appKey == "") {
+		return nil, errors.New("--github-app-id and --github-app-private-key-path go together: give both")
+	}
+	if c.App = c.AppID != ""; c.App {
+		c.AppKey = server.SecretFile(c.appKey)
+	}
 	if c.Options.Checks, err = c.Select(); err != nil {
 		return nil, err
 	}
@@ -120,6 +125,11 @@ func (c *checkFlags) complete(cmd *cobra.Command) (write func(*lint.Result) erro
 		return nil, err
 	}
 	c.LintTools.Version, c.Log = version, slog.New(slog.DiscardHandler)
+	if len(c.endpoints) > 0 {
+		if c.ForgeAPI = c.endpoints[0]; !strings.Contains(c.ForgeAPI, "://") {
+			return nil, fmt.Errorf("--github-endpoint %s: want a whole address, for example https://github.example.com/api/v3", c.ForgeAPI)
+		}
+	}
 	if c.tokenPath != "" {
 		c.Token = server.SecretFile(c.tokenPath)
 	}
