@@ -204,3 +204,28 @@ func TestDuration(t *testing.T) {
 		}
 	}
 }
+
+func TestPlace(t *testing.T) {
+	for bucket, want := range map[string]string{
+		"":         "logs/j/7",
+		"b":        "gs:b/logs/j/7",
+		"gs://b":   "gs:b/logs/j/7",
+		"s3://b.c": "s3:b.c/logs/j/7",
+	} {
+		j := &prow.Job{Spec: prow.Spec{Type: prow.Periodic, Job: "j"}, Status: prow.Status{BuildID: "7"}}
+		if bucket != "" {
+			j.Spec.DecorationConfig = &prow.DecorationConfig{GCSConfiguration: &prow.GCSConfiguration{Bucket: bucket}}
+		}
+		if got := prow.Place(j); got != want {
+			t.Errorf("%q: %s, want %s", bucket, got, want)
+		}
+		if address, rest := prow.SplitPlace(prow.Place(j)); address != prow.Bucket(j) || rest != prow.Dir(j) {
+			t.Errorf("%q: split into %q and %q", bucket, address, rest)
+		}
+	}
+	for name, want := range map[string][2]string{"gs:b": {"gs://b", "."}, "a/gs:b": {"", "a/gs:b"}, ":b/x": {"", ":b/x"}, "x:": {"", "x:"}} {
+		if address, rest := prow.SplitPlace(name); address != want[0] || rest != want[1] {
+			t.Errorf("%s: %q and %q", name, address, rest)
+		}
+	}
+}

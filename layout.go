@@ -25,6 +25,44 @@ func Dir(j *Job) string {
 	return path.Join(prefix(j), jobDir(j), j.Status.BuildID)
 }
 
+// Bucket returns the address of the bucket that keeps j's files, as gs://name; ""
+// where its decoration names none. A name alone is a bucket of Google's.
+func Bucket(j *Job) string {
+	c := gcs(j)
+	switch {
+	case c == nil || c.Bucket == "":
+		return ""
+	case strings.Contains(c.Bucket, "://"):
+		return c.Bucket
+	}
+	return "gs://" + c.Bucket
+}
+
+// Place returns the directory of j's files where artifacts of several buckets are
+// one tree: Dir below the bucket, as `gs:name/logs/<job>/<build>`; Dir alone where no
+// bucket is named.
+func Place(j *Job) string {
+	scheme, name, ok := strings.Cut(Bucket(j), "://")
+	if !ok {
+		return Dir(j)
+	}
+	return path.Join(scheme+":"+name, Dir(j))
+}
+
+// SplitPlace cuts what Place joined: the address of the bucket, "" if name has
+// none, and the name in it.
+func SplitPlace(name string) (bucket, rest string) {
+	first, rest, _ := strings.Cut(name, "/")
+	scheme, bucket, ok := strings.Cut(first, ":")
+	if !ok || scheme == "" || bucket == "" {
+		return "", name
+	}
+	if rest == "" {
+		rest = "."
+	}
+	return scheme + "://" + bucket, rest
+}
+
 // LatestBuildFiles returns the files that hold the newest build id of j's job.
 func LatestBuildFiles(j *Job) []string {
 	if j.Spec.Type == Periodic || j.Spec.Type == Postsubmit {

@@ -37,7 +37,7 @@ type finishedFile struct {
 // store writes the job as it stands, and, once it is complete, what its run
 // should have left and did not. Before that the run may still be writing them.
 func (w *Worker) store(ctx context.Context, j *prow.Job) error {
-	dir := prow.Dir(j)
+	dir := w.dir(j)
 	errs := []error{w.write(ctx, path.Join(dir, prow.ProwJobFile), j)}
 	if !j.Complete() {
 		return errs[0]
@@ -50,6 +50,13 @@ func (w *Worker) store(ctx context.Context, j *prow.Job) error {
 		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
+}
+
+func (w *Worker) dir(j *prow.Job) string {
+	if w.Buckets {
+		return prow.Place(j)
+	}
+	return prow.Dir(j)
 }
 
 func (w *Worker) write(ctx context.Context, name string, v any) error {

@@ -26,6 +26,7 @@ type Worker struct {
 	Jobs      prow.Jobs
 	Forge     prow.Forge
 	Artifacts prow.Artifacts // nil: no files
+	Buckets   bool           // names in Artifacts are those of prow.Place, not of prow.Dir
 	Memory    prow.Memory
 	Journal   prow.Journal
 	Config    func() *config.Config

@@ -26,6 +26,7 @@ type Server struct {
 	Jobs      prow.Jobs
 	Runner    prow.Runner // nil: running jobs have no log
 	Artifacts prow.Artifacts
+	Buckets   bool       // names in Artifacts are those of prow.Place, not of prow.Dir
 	Inbox     prow.Inbox // nil: no page of deliveries
 	Memory    prow.Memory
 	Journal   prow.Journal

@@ -37,7 +37,7 @@ func (s *Server) files(r *http.Request) (view, error) {
 	}
 	v := filesView{Files: []fileLine{}}
 	if j.Status.BuildID != "" {
-		v.Files, v.More, err = s.listFiles(r.Context(), prow.Dir(j))
+		v.Files, v.More, err = s.listFiles(r.Context(), s.dir(j))
 	}
 	return v, err
 }
@@ -73,7 +73,7 @@ const filesShown = 60
 
 // addFiles adds what the run left: its files, its test results, its links.
 func (s *Server) addFiles(ctx context.Context, v *runView, j *prow.Job) error {
-	files, more, err := s.listFiles(ctx, prow.Dir(j))
+	files, more, err := s.listFiles(ctx, s.dir(j))
 	if err != nil {
 		return err
 	}
@@ -89,7 +89,7 @@ func (s *Server) addFiles(ctx context.Context, v *runView, j *prow.Job) error {
 
 // links reads metadata.links of started.json.
 func (s *Server) links(j *prow.Job) []link {
-	b, err := fs.ReadFile(s.Artifacts, prow.Dir(j)+"/"+prow.StartedFile)
+	b, err := fs.ReadFile(s.Artifacts, s.dir(j)+"/"+prow.StartedFile)
 	var m struct {
 		Metadata struct {
 			Links map[string]struct {
@@ -125,7 +125,7 @@ func (s *Server) file(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, fs.ErrNotExist, false)
 		return
 	}
-	s.serveFile(w, r, path.Join(prow.Dir(j), name))
+	s.serveFile(w, r, path.Join(s.dir(j), name))
 }
 
 func (s *Server) serveFile(w http.ResponseWriter, r *http.Request, name string) {

@@ -61,7 +61,7 @@ func (s *Server) tests(ctx context.Context, j *prow.Job, files []fileLine) *test
 		if out == nil {
 			out = &testResults{Bad: []testCase{}}
 		}
-		r, err := s.Artifacts.Open(path.Join(prow.Dir(j), f.Name))
+		r, err := s.Artifacts.Open(path.Join(s.dir(j), f.Name))
 		if err == nil {
 			err = out.add(f.Name, io.LimitReader(r, maxJUnit))
 			_ = r.Close()

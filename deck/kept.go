@@ -35,7 +35,7 @@ func (s *Server) kept(_ context.Context, dir string) *prow.Job {
 		return nil
 	}
 	j := &prow.Job{}
-	if !s.readJSON(path.Join(dir, prow.ProwJobFile), j) || prow.Dir(j) != dir {
+	if !s.readJSON(path.Join(dir, prow.ProwJobFile), j) || s.dir(j) != dir {
 		return nil
 	}
 	if j.Complete() {
@@ -101,11 +101,11 @@ func (s *Server) oldView(w http.ResponseWriter, r *http.Request) {
 // <path>.txt holds another address: so are runs of pull requests found by their
 // job.
 func (s *Server) placeOf(p string) string {
-	dir := afterBucket(p)
+	dir := s.afterBucket(p)
 	if fs.ValidPath(dir + ".txt") {
 		if b, ok := s.readSmall(dir + ".txt"); ok && len(b) < 4096 {
-			if _, rest, ok := strings.Cut(strings.TrimSpace(string(b)), "://"); ok {
-				return afterBucket("x/" + rest)
+			if scheme, rest, ok := strings.Cut(strings.TrimSpace(string(b)), "://"); ok {
+				return s.afterBucket(scheme + "/" + rest)
 			}
 			return strings.Trim(strings.TrimSpace(string(b)), "/")
 		}
@@ -113,9 +113,24 @@ func (s *Server) placeOf(p string) string {
 	return dir
 }
 
-func afterBucket(p string) string {
-	if parts := strings.SplitN(p, "/", 3); len(parts) == 3 {
-		return path.Clean(parts[2])
+// dir is where the files of j are.
+func (s *Server) dir(j *prow.Job) string {
+	if s.Buckets {
+		return prow.Place(j)
 	}
-	return p
+	return prow.Dir(j)
+}
+
+// afterBucket returns the name in Artifacts of provider/bucket/path.
+func (s *Server) afterBucket(p string) string {
+	parts := strings.SplitN(p, "/", 3)
+	switch {
+	case len(parts) < 3:
+		return p
+	case s.Buckets && parts[0] == "gcs": // as older addresses say it
+		return path.Join("gs:"+parts[1], parts[2])
+	case s.Buckets:
+		return path.Join(parts[0]+":"+parts[1], parts[2])
+	}
+	return path.Clean(parts[2])
 }

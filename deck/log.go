@@ -67,7 +67,7 @@ func (s *Server) runnerLog(ctx context.Context, j *prow.Job, container string) (
 }
 
 func (s *Server) artifactLog(_ context.Context, j *prow.Job, container string) (*runLog, error) {
-	name := logFile(j, container)
+	name := s.logFile(j, container)
 	if _, err := fs.Stat(s.Artifacts, name); err != nil {
 		return nil, err
 	}
@@ -75,14 +75,14 @@ func (s *Server) artifactLog(_ context.Context, j *prow.Job, container string) (
 }
 
 // logFile is where the log of a container is kept.
-func logFile(j *prow.Job, container string) string {
+func (s *Server) logFile(j *prow.Job, container string) string {
 	if names := containers(j); len(names) > 1 {
 		if container == "" {
 			container = names[0]
 		}
-		return path.Join(prow.Dir(j), container+"-"+prow.BuildLogFile)
+		return path.Join(s.dir(j), container+"-"+prow.BuildLogFile)
 	}
-	return path.Join(prow.Dir(j), prow.BuildLogFile)
+	return path.Join(s.dir(j), prow.BuildLogFile)
 }
 
 // containers names the containers of j's test.

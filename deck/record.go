@@ -87,7 +87,7 @@ const settled = time.Minute
 
 // testsOf reads the test results of a finished run, once.
 func (s *Server) testsOf(ctx context.Context, j *prow.Job) *testResults {
-	dir := prow.Dir(j)
+	dir := s.dir(j)
 	s.results.mu.Lock()
 	t, ok := s.results.of[dir]
 	s.results.mu.Unlock()

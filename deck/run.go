@@ -149,7 +149,7 @@ func (s *Server) run(r *http.Request) (view, error) {
 		return nil, err
 	}
 	if j.Status.BuildID != "" {
-		v.Dir = prow.Dir(j)
+		v.Dir = s.dir(j)
 		if err := s.addFiles(ctx, &v, j); err != nil {
 			return nil, err
 		}
@@ -234,7 +234,7 @@ func (s *Server) stepTimes(j *prow.Job) (cloned, tested time.Time) {
 	}
 	read := func(name string) time.Time {
 		at.Timestamp = 0
-		b, err := fs.ReadFile(s.Artifacts, prow.Dir(j)+"/"+name)
+		b, err := fs.ReadFile(s.Artifacts, s.dir(j)+"/"+name)
 		if err != nil || json.Unmarshal(b, &at) != nil || at.Timestamp == 0 {
 			return time.Time{}
 		}
