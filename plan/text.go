@@ -70,10 +70,10 @@ func (p *Plan) head(b *strings.Builder, clean func(string) string) {
 
 func table(b *strings.Builder, jobs []Job, clean func(string) string) {
 	t := tabwriter.NewWriter(b, 0, 8, 2, ' ', 0)
-	fmt.Fprintln(t, "  JOB\tCONTEXT\tMERGE\tWHY\tDEFINED AT")
+	fmt.Fprintln(t, "  JOB\tCONTEXT\tMERGE\tDEFINED AT\tWHY")
 	for i := range jobs {
 		j := &jobs[i]
-		fmt.Fprintf(t, "  %s\t%s\t%s\t%s\t%s\n", clean(j.Name), cmp.Or(clean(j.Context), "(not reported)"), j.needed(), clean(j.Why), clean(j.place()))
+		fmt.Fprintf(t, "  %s\t%s\t%s\t%s\t%s\n", clean(j.Name), cmp.Or(clean(j.Context), "(not reported)"), j.needed(), clean(j.place()), clean(j.Why))
 	}
 	_ = t.Flush() // it writes into memory
 }

@@ -29,6 +29,9 @@ type DiffOptions struct {
 
 // Diff compares two configurations.
 func Diff(ctx context.Context, o DiffOptions) (*compare.Diff, error) {
+	if o.RepoDir == "" && (o.Old == "." && !isFolder(o.New) || o.New == "." && !isFolder(o.Old)) {
+		o.RepoDir = "." // beside a revision, "." is the whole work tree
+	}
 	var sides [2]*config.Config
 	for i, what := range []string{o.Old, o.New} {
 		cfg, err := o.load(ctx, what)
@@ -92,7 +95,7 @@ func (o *DiffOptions) open(ctx context.Context, what string) (r root, prefix str
 	nothing := func() {}
 	repo := o.RepoDir
 	if repo == "" {
-		if info, err := os.Stat(what); err == nil && info.IsDir() {
+		if isFolder(what) {
 			dir, err := filepath.Abs(what)
 			return root{tree: os.DirFS(dir), dir: dir}, filepath.Clean(what) + string(filepath.Separator), nothing, err
 		}
@@ -127,6 +130,11 @@ func (o *DiffOptions) open(ctx context.Context, what string) (r root, prefix str
 		_ = clone.Close()
 		_ = os.RemoveAll(r.dir)
 	}, nil
+}
+
+func isFolder(name string) bool {
+	info, err := os.Stat(name)
+	return err == nil && info.IsDir()
 }
 
 // paths returns the paths to load from tree.

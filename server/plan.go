@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -14,7 +15,6 @@ import (
 	prow "github.com/prow-ci/prow"
 	"github.com/prow-ci/prow/config"
 	"github.com/prow-ci/prow/git"
-	"github.com/prow-ci/prow/github"
 	"github.com/prow-ci/prow/inrepo"
 	"github.com/prow-ci/prow/plan"
 )
@@ -36,7 +36,9 @@ type PlanOptions struct {
 	ForgeURL string
 	Token    func(ctx context.Context) (string, error)
 	Log      *slog.Logger
-	Now      prow.Clock
+
+	Mirrors string    // folder that keeps what is fetched; "" keeps nothing
+	Err     io.Writer // what takes long
 }
 
 // Plan says which jobs would run for a change.
@@ -68,11 +70,14 @@ func (o *PlanOptions) pull(ctx context.Context, cfg *config.Config, dir string) 
 	if err := plan.Known(cfg, id.Repo); err != nil {
 		return nil, err
 	}
-	forge, err := github.New(github.Options{BaseURL: o.ForgeAPI, Token: o.Token, UserAgent: "prow-plan", Log: o.Log, Now: o.Now})
+	forge, err := Forge(ForgeOptions{API: o.ForgeAPI, Token: o.Token, Name: "prow-plan", Log: o.Log})
 	if err != nil {
 		return nil, err
 	}
-	store := &git.Store{Dir: filepath.Join(dir, "git"), Remote: func(r prow.Repo) git.Remote {
+	if cfg.InRepoEnabled(id.Repo) && o.Mirrors == "" {
+		fmt.Fprintf(o.Err, "prow: %s is fetched to read its own jobs; with --cache-dir-base only the first time\n", id.Repo)
+	}
+	store := &git.Store{Dir: cmp.Or(o.Mirrors, filepath.Join(dir, "git")), Remote: func(r prow.Repo) git.Remote {
 		return git.Remote{URL: strings.TrimRight(o.ForgeURL, "/") + "/" + r.String() + ".git", Token: o.Token}
 	}}
 	defer store.Close()

@@ -35,7 +35,7 @@ func TestPlanPull(t *testing.T) {
 	r := w.Repo("org/repo", map[string]string{"a.go": "package a"})
 	id := w.Pull(r, "ann", "topic", map[string]string{".prow.yaml": "presubmits:\n- {name: mine, always_run: true, spec: {containers: [{image: x}]}}\n"})
 	o := PlanOptions{
-		Pull: id.String(), ForgeAPI: w.Hub.API(), ForgeURL: w.URL, Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
+		Pull: id.String(), ForgeAPI: w.Hub.API(), ForgeURL: w.URL, Log: slog.New(slog.NewTextHandler(t.Output(), nil)), Err: t.Output(), Mirrors: t.TempDir(),
 		Paths: paths(t, "in_repo_config: {enabled: {org: true}}\n"+strings.ReplaceAll(job("one"), "name: a", "name: a, always_run: true"), "plugins: {org: [lgtm]}"),
 		Token: func(context.Context) (string, error) { return world.Token(world.Bot), nil },
 	}
@@ -53,7 +53,7 @@ func TestPlanPull(t *testing.T) {
 	if len(p.Waits) != 1 || p.Waits[0] != "the plugin trigger is enabled for org/repo" {
 		t.Errorf("waits %q", p.Waits)
 	}
-	o.Token = nil
+	o.Token, o.Mirrors = nil, ""
 	if p, err = Plan(t.Context(), o); err != nil || runs(p) != "a mine" {
 		t.Errorf("without a token %+v, %v", p, err)
 	}

@@ -45,6 +45,7 @@ its last commit. Without --config-path there are no other jobs than those.`,
 			if tokenPath != "" {
 				o.Token = server.SecretFile(tokenPath)
 			}
+			o.Err = cmd.ErrOrStderr()
 			p, err := server.Plan(cmd.Context(), o)
 			if err != nil {
 				return err
@@ -70,6 +71,7 @@ its last commit. Without --config-path there are no other jobs than those.`,
 	f.StringVar(&tokenPath, "github-token-path", os.Getenv("PROW_GITHUB_TOKEN_PATH"), "file that holds a GitHub token, for --pull of what is not public")
 	f.StringVar(&o.ForgeAPI, "github-endpoint", "", "GitHub's REST API, if it is not api.github.com")
 	f.StringVar(&o.ForgeURL, "github-host", "https://github.com", "where repositories are cloned from")
+	f.StringVar(&o.Mirrors, "cache-dir-base", "", "folder that keeps mirrors of repositories (default: one for this run alone)")
 	f.BoolVar(&asJSON, "json", false, "print JSON")
 	f.StringVar(&level, "log-level", "error", "debug, info, warn or error")
 	configFlags(f, &o.Paths, "", "")
