@@ -81,7 +81,7 @@ func (e *ConflictError) Error() string {
 // of refs.
 func (c *Cloner) Clone(ctx context.Context, refs []prow.Refs) []Record {
 	if err := checkPaths(refs); err != nil {
-		return []Record{{Failed: true, Commands: []Command{{Command: "check of the clone paths", Error: err.Error()}}, err: err}}
+		return failedSetup("check the clone paths", err)
 	}
 	records := make([]Record, len(refs))
 	var wg sync.WaitGroup
@@ -118,10 +118,7 @@ func (c *Cloner) one(ctx context.Context, refs prow.Refs) Record {
 	k := &clone{c: c, refs: refs, dir: filepath.Join(c.Root, "src", filepath.FromSlash(refs.ClonePath())), uri: refs.CloneFrom()}
 	k.record.Refs = refs
 	if err := k.perform(ctx); err != nil {
-		k.record.Failed, k.record.err = true, err
-		if n := len(k.record.Commands); n > 0 && k.record.Commands[n-1].Error == "" {
-			k.record.Commands[n-1].Error = err.Error()
-		}
+		k.record.fail(err)
 	}
 	k.record.Duration = time.Since(began)
 	return k.record

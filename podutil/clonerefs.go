@@ -82,7 +82,9 @@ func (x *Utility) cloneRefs(ctx context.Context, o *prow.CloneRefsOptions, scrat
 
 // failedSetup is the record of what failed before the first clone.
 func failedSetup(what string, err error) []Record {
-	return []Record{{Failed: true, Commands: []Command{{Command: what, Error: err.Error()}}, err: err}}
+	r := Record{Commands: []Command{{Command: what}}}
+	r.fail(err)
+	return []Record{r}
 }
 
 // keyFiles copies the SSH keys: mounted ones may belong to a group, and ssh takes

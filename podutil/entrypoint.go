@@ -20,6 +20,9 @@ const (
 	drainLimit = 2 * time.Second
 	// killLimit is how long a killed test may take to die.
 	killLimit = 10 * time.Second
+	// secondSignal is how long a test may clean up after the first signal before it
+	// gets another.
+	secondSignal = time.Second
 )
 
 // CheckEntrypoint says what is wrong with the options.
@@ -166,40 +169,52 @@ func (t *test) run() (int, *reason) {
 	defer timer.Stop()
 	var code int
 	var why *reason
+	var heard syscall.Signal
 	select {
 	case own := <-ended:
 		return own, nil
 	case <-timer.C:
 		code, why = codeTimeout, &reason{"timeout", t.say("Process did not finish before %v timeout", timeout)}
-		group(syscall.SIGINT)
 	case s := <-t.x.Signals:
 		code, why = codeInterrupted, &reason{"interrupted", t.say("Entrypoint received interrupt: %v", s)}
-		group(syscall.SIGINT)
-		if s, ok := s.(syscall.Signal); ok && s != syscall.SIGINT {
-			group(s)
-		}
+		heard, _ = s.(syscall.Signal) // it always is one
 	}
-	own, ok := t.end(ended, grace, group)
+	group(syscall.SIGINT)
+	own, ok := t.end(ended, grace, heard, group)
 	if t.o.PropagateErrorCode && ok {
 		code = own
 	}
 	return code, why
 }
 
-// end waits for a test that was told to end, and kills it after its grace.
-func (t *test) end(ended <-chan int, grace time.Duration, group func(syscall.Signal)) (code int, ok bool) {
-	select {
-	case code := <-ended:
+// end waits for a test that was interrupted, and kills it after its grace. It also
+// gets the signal that we heard, but not at once: whoever cleans up after the first
+// would be ended by the second.
+func (t *test) end(ended <-chan int, grace time.Duration, heard syscall.Signal, group func(syscall.Signal)) (code int, ok bool) {
+	second := min(grace/2, secondSignal)
+	if code, ok := await(ended, second); ok {
 		t.say("Process gracefully exited before %v grace period", grace)
 		return code, true
-	case <-time.After(grace):
+	}
+	if heard != 0 && heard != syscall.SIGINT {
+		group(heard)
+	}
+	if code, ok := await(ended, grace-second); ok {
+		t.say("Process gracefully exited before %v grace period", grace)
+		return code, true
 	}
 	t.say("Process did not exit before %v grace period", grace)
 	group(syscall.SIGKILL)
+	return await(ended, killLimit) // it may hang in the kernel; the marker must not
+}
+
+func await(ended <-chan int, limit time.Duration) (code int, ok bool) {
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
 	select {
 	case code := <-ended:
 		return code, true
-	case <-time.After(killLimit): // it hangs in the kernel; the marker must not
+	case <-timer.C:
 		return 0, false
 	}
 }

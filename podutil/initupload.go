@@ -3,17 +3,34 @@ package podutil
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
-	"slices"
 
 	prow "github.com/prow-ci/prow"
 )
 
-// ErrCloneFailed is returned by InitUpload after all was uploaded: the pod must not
-// go on to the test.
-var ErrCloneFailed = errors.New("the code could not be cloned, so the test does not run; clone-log.txt says why")
+// CloneError is returned by InitUpload after all was uploaded: the test must not
+// begin.
+type CloneError struct {
+	Why      string
+	Conflict bool // the change is at fault: it does not merge
+}
+
+func (e *CloneError) Error() string { return e.Why }
+
+// cloneError is why there is nothing to test, nil if there is.
+func cloneError(records []Record) *CloneError {
+	for i := range records {
+		if r := &records[i]; r.Failed {
+			e := &CloneError{r.Why, r.Conflict}
+			if e.Why == "" { // of an older clonerefs
+				e.Why = "The code could not be cloned; " + prow.CloneLogFile + " says why."
+			}
+			return e
+		}
+	}
+	return nil
+}
 
 // InitUpload uploads what is known before the test: started.json, the records of
 // the clones, and the pointers to this run.
@@ -33,12 +50,16 @@ func (x *Utility) InitUpload(ctx context.Context, o *prow.InitUploadOptions, spe
 		return err
 	}
 	u.started(x.Now(), records)
-	failed := slices.ContainsFunc(records, func(r Record) bool { return r.Failed })
-	if failed {
+	failed := cloneError(records)
+	if failed != nil {
+		result := "ERROR"
+		if failed.Conflict {
+			result = "FAILURE"
+		}
 		u.fail(u.bytes(u.name(prow.BuildLogFile), []byte(cloneLog(records))))
 		u.fail(u.json(u.name(prow.FinishedFile), Finished{
-			Timestamp: x.Now().Unix(), Result: "FAILURE", Revision: version(u.job, records),
-			Metadata: map[string]any{"why": "The code could not be cloned."},
+			Timestamp: x.Now().Unix(), Result: result, Revision: version(u.job, records),
+			Metadata: map[string]any{"why": failed.Why},
 		}))
 	}
 	if o.LocalOutputDir == "" {
@@ -47,8 +68,8 @@ func (x *Utility) InitUpload(ctx context.Context, o *prow.InitUploadOptions, spe
 	if err := x.report(u); err != nil {
 		return fmt.Errorf("the files of the run could not be uploaded: %w", err)
 	}
-	if failed {
-		return ErrCloneFailed
+	if failed != nil {
+		return failed
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package podutil
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -16,8 +17,10 @@ type Record struct {
 	Failed   bool          `json:"failed,omitempty"`
 	FinalSHA string        `json:"final_sha,omitempty"`
 	Duration time.Duration `json:"duration,omitempty"` // nanoseconds
+	Why      string        `json:"why,omitempty"`      // why it failed
+	Conflict bool          `json:"conflict,omitempty"` // the change is at fault: it does not merge
 
-	err error // why it failed
+	err error
 }
 
 // Command is one command of a Record, with what it printed.
@@ -30,6 +33,17 @@ type Command struct {
 
 // Err is why the clone failed: *ConflictError where the change is at fault.
 func (r *Record) Err() error { return r.err }
+
+// fail notes why a record failed, in the words of the command that did if it has
+// none of its own.
+func (r *Record) fail(err error) {
+	r.Failed, r.err, r.Why = true, err, sentence(err.Error())
+	conflict := (*ConflictError)(nil)
+	r.Conflict = errors.As(err, &conflict)
+	if n := len(r.Commands); n > 0 && r.Commands[n-1].Error == "" {
+		r.Commands[n-1].Error = err.Error()
+	}
+}
 
 // Text is a record as a person reads it, in clone-log.txt.
 func (r *Record) Text() string {
@@ -68,6 +82,9 @@ func (r *Record) Text() string {
 		if c.Error != "" {
 			fmt.Fprintf(&b, "# Error: %s\n", c.Error)
 		}
+	}
+	if r.Why != "" {
+		fmt.Fprintf(&b, "# %s\n", r.Why)
 	}
 	if r.FinalSHA != "" {
 		fmt.Fprintf(&b, "# Final SHA: %s\n", r.FinalSHA)

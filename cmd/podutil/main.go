@@ -72,10 +72,10 @@ func run(args []string) int {
 		return 0
 	case name == "":
 		fmt.Fprint(os.Stderr, usage)
-		return 2
+		return exitUsage
 	default:
 		fmt.Fprintf(os.Stderr, "podutil: there is no %q.\n\n%s", name, usage)
-		return 2
+		return exitUsage
 	}
 	options, err := u.parse(name, args)
 	if errors.Is(err, flag.ErrHelp) {
@@ -83,7 +83,7 @@ func run(args []string) int {
 	}
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "%s: %v\n", name, err)
-		return 2
+		return exitUsage
 	}
 	return u.start(name, options)
 }
@@ -168,12 +168,28 @@ func (u utility) start(name string, options any) int {
 	return code
 }
 
-// exit is the exit code of a utility without codes of its own.
+// Exit codes of all but entrypoint.
+const (
+	exitTest  = 1 // the change or its test is at fault
+	exitUsage = 2
+	exitUs    = 3 // we, or a machine, are
+)
+
+// exit is the exit code for an error, which is also left where the cluster looks
+// for why a container ended.
 func exit(err error) (int, error) {
-	if err != nil {
-		return 1, err
+	if err == nil {
+		return 0, nil
 	}
-	return 0, nil
+	if f, e := os.OpenFile("/dev/termination-log", os.O_WRONLY, 0); e == nil {
+		fmt.Fprintln(f, err)
+		_ = f.Close() // there is nowhere to tell
+	}
+	var clone *podutil.CloneError
+	if errors.As(err, &clone) && clone.Conflict || errors.Is(err, podutil.ErrTestFailed) {
+		return exitTest, err
+	}
+	return exitUs, err
 }
 
 func runCloneRefs(ctx context.Context, x *podutil.Utility, options any) (int, error) {
@@ -183,7 +199,7 @@ func runCloneRefs(ctx context.Context, x *podutil.Utility, options any) (int, er
 func runInitUpload(ctx context.Context, x *podutil.Utility, options any) (int, error) {
 	spec, err := podutil.ReadJobSpec(os.Getenv(prow.JobSpecEnv))
 	if err != nil {
-		return 1, err
+		return exit(err)
 	}
 	return exit(x.InitUpload(ctx, options.(*prow.InitUploadOptions), spec))
 }
@@ -199,7 +215,7 @@ func runEntrypoint(_ context.Context, x *podutil.Utility, options any) (int, err
 func runSidecar(ctx context.Context, x *podutil.Utility, options any) (int, error) {
 	spec, err := podutil.ReadJobSpec(os.Getenv(prow.JobSpecEnv))
 	if err != nil {
-		return 1, err
+		return exit(err)
 	}
 	return exit(x.Sidecar(ctx, options.(*prow.SidecarOptions), spec))
 }
@@ -207,7 +223,7 @@ func runSidecar(ctx context.Context, x *podutil.Utility, options any) (int, erro
 func runGCSUpload(ctx context.Context, x *podutil.Utility, options any) (int, error) {
 	spec, err := podutil.ReadJobSpec(os.Getenv(prow.JobSpecEnv))
 	if err != nil {
-		return 1, err
+		return exit(err)
 	}
 	return exit(x.GCSUpload(ctx, options.(*prow.GCSOptions), spec))
 }
