@@ -97,16 +97,16 @@ func TestText(t *testing.T) {
 	equal(t, text(t, p), `org/repo: a pull request onto main, 1 changed file
 
 Would run (3):
-  JOB   CONTEXT  MERGE     DEFINED AT     WHY
-  unit  unit     required  config.yaml:3  it runs on every change
-  lint  lint     optional  config.yaml:4  it runs on every change
-  go    ci/go    required  config.yaml:5  a.go changed, which its run_if_changed matches
+  JOB   CONTEXT  MERGE     WHY                                             DEFINED AT
+  unit           required  it runs on every change                         config.yaml:3
+  lint           optional  it runs on every change                         config.yaml:4
+  go    ci/go    required  a.go changed, which its run_if_changed matches  config.yaml:5
 
 Would not run (3), because:
-  JOB     CONTEXT         MERGE     DEFINED AT     WHY
-  docs    (not reported)  optional  config.yaml:6  no changed file matches its run_if_changed: ^docs/
-  manual  manual          required  config.yaml:7  it runs only when asked for: /test manual
-  old     old             required  config.yaml:8  it runs on branches release only, and this is main
+  JOB     CONTEXT         MERGE     WHY
+  docs    (not reported)  optional  no changed file matches its run_if_changed: ^docs/
+  manual                  required  it runs only when asked for: /test manual
+  old                     required  it runs on branches release only, and this is main
 
 Run one here: prow run unit
 `)
@@ -114,9 +114,9 @@ Run one here: prow run unit
 	equal(t, text(t, p), `org/repo: a push to main, 1 changed file
 
 Would run (2):
-  JOB    CONTEXT  MERGE  DEFINED AT      WHY
-  image  image    -      config.yaml:11  it runs on every push to main
-  site   site     -      config.yaml:12  docs/a.md changed, which its run_if_changed matches
+  JOB    MERGE  WHY                                                  DEFINED AT
+  image  -      it runs on every push to main                        config.yaml:11
+  site   -      docs/a.md changed, which its run_if_changed matches  config.yaml:12
 `)
 	p = static(t, plan.Change{Comment: "/test nothing"})
 	if got := text(t, p); !strings.HasPrefix(got, `org/repo: the comment "/test nothing" on a pull request onto main, 0 changed files

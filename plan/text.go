@@ -1,9 +1,9 @@
 package plan
 
 import (
-	"cmp"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -23,11 +23,11 @@ func (p *Plan) Text(w io.Writer, clean func(string) string) error {
 			once = ", once " + clean(strings.Join(p.Waits, ", and "))
 		}
 		fmt.Fprintf(&b, "\nWould run (%d)%s:\n", len(p.Run), once)
-		table(&b, p.Run, clean)
+		table(&b, p.Run, true, clean)
 	}
 	if len(p.Skip) > 0 {
 		fmt.Fprintf(&b, "\nWould not run (%d), because:\n", len(p.Skip))
-		table(&b, p.Skip, clean)
+		table(&b, p.Skip, false, clean)
 	}
 	if len(p.Run) > 0 && p.Run[0].Try != "" {
 		fmt.Fprintf(&b, "\nRun one here: %s\n", clean(p.Run[0].Try))
@@ -68,14 +68,38 @@ func (p *Plan) head(b *strings.Builder, clean func(string) string) {
 	}
 }
 
-func table(b *strings.Builder, jobs []Job, clean func(string) string) {
+// table writes jobs. Contexts are shown where they are not named as their jobs. Only of jobs that run it says where they are written: that of the others is
+// in the JSON.
+func table(b *strings.Builder, jobs []Job, run bool, clean func(string) string) {
 	t := tabwriter.NewWriter(b, 0, 8, 2, ' ', 0)
-	fmt.Fprintln(t, "  JOB\tCONTEXT\tMERGE\tDEFINED AT\tWHY")
+	contexts := slices.ContainsFunc(jobs, func(j Job) bool { return j.context() != "" })
+	row := func(name, context, needed, why, place string) {
+		cells := []string{"  " + name, needed, why}
+		if contexts {
+			cells = slices.Insert(cells, 1, context)
+		}
+		if run {
+			cells = append(cells, place)
+		}
+		fmt.Fprintln(t, strings.Join(cells, "\t"))
+	}
+	row("JOB", "CONTEXT", "MERGE", "WHY", "DEFINED AT")
 	for i := range jobs {
 		j := &jobs[i]
-		fmt.Fprintf(t, "  %s\t%s\t%s\t%s\t%s\n", clean(j.Name), cmp.Or(clean(j.Context), "(not reported)"), j.needed(), clean(j.place()), clean(j.Why))
+		row(clean(j.Name), clean(j.context()), j.needed(), clean(j.Why), clean(j.place()))
 	}
 	_ = t.Flush() // it writes into memory
+}
+
+// context is what j is reported as, if that is not its name.
+func (j *Job) context() string {
+	switch j.Context {
+	case j.Name:
+		return ""
+	case "":
+		return "(not reported)"
+	}
+	return j.Context
 }
 
 // needed says what j is for a merge.
