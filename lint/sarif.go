@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"io"
 	"net/url"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -90,9 +89,9 @@ const (
 	home        = "https://github.com/prow-ci/prow"
 )
 
-// SARIF writes the findings for code scanning. Files are named relative to the
-// current directory, as the forge knows them.
-func (r *Result) SARIF(out io.Writer, version string) error {
+// SARIF writes the findings for code scanning. Files are named from the folder here
+// on, as the forge knows them, if they are below it; here may be "".
+func (r *Result) SARIF(out io.Writer, version, here string) error {
 	rules := rules()
 	log := sarifLog{Schema: sarifSchema, Version: "2.1.0", Runs: []sarifRun{{
 		Tool:       sarifTool{sarifDriver{Name: "prow checkconfig", Version: version, InformationURI: home, Rules: rules}},
@@ -104,7 +103,6 @@ func (r *Result) SARIF(out io.Writer, version string) error {
 	for _, u := range r.Undone {
 		run.Invocations[0].Notifications = append(run.Invocations[0].Notifications, sarifNote{"note", sarifText{"not done: " + u}})
 	}
-	here, _ := os.Getwd() // without it absolute names stay
 	for _, f := range r.Findings {
 		run.Results = append(run.Results, f.sarif(rules, here))
 	}

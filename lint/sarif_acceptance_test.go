@@ -41,7 +41,7 @@ func sarifSchema(t *testing.T) *jsonschema.Schema {
 func validSARIF(t *testing.T, s *jsonschema.Schema, r *lint.Result) {
 	t.Helper()
 	var b bytes.Buffer
-	if err := r.SARIF(&b, "v1"); err != nil {
+	if err := r.SARIF(&b, "v1", ""); err != nil {
 		t.Fatal(err)
 	}
 	v, err := jsonschema.UnmarshalJSON(&b)

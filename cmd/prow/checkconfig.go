@@ -130,14 +130,20 @@ func (c *checkFlags) complete(cmd *cobra.Command) (write func(*lint.Result) erro
 			return nil, fmt.Errorf("--github-endpoint %s: want a whole address, for example https://github.example.com/api/v3", c.ForgeAPI)
 		}
 	}
+	if !strings.Contains(c.ForgeURL, "://") {
+		c.ForgeURL = "https://" + c.ForgeURL
+	}
 	if c.tokenPath != "" {
 		c.Token = server.SecretFile(c.tokenPath)
 	}
 	out := cmd.OutOrStdout()
 	writers := map[string]func(*lint.Result) error{
-		"text":   func(r *lint.Result) error { return r.Text(out, colours(out)) },
-		"json":   func(r *lint.Result) error { return r.JSON(out) },
-		"sarif":  func(r *lint.Result) error { return r.SARIF(out, version) },
+		"text": func(r *lint.Result) error { return r.Text(out, colours(out)) },
+		"json": func(r *lint.Result) error { return r.JSON(out) },
+		"sarif": func(r *lint.Result) error {
+			here, _ := os.Getwd() // without it absolute names stay
+			return r.SARIF(out, version, here)
+		},
 		"github": func(r *lint.Result) error { return r.GitHub(out) },
 	}
 	if c.json {
