@@ -7,7 +7,7 @@ LDFLAGS  = -s -w -X main.version=$(VERSION)
 .PHONY: help build try test check acceptance lint chaos bench fuzz golden docs clean test-kubernetes images
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-20s %s\n", $$1, $$2}'
 
 build: ## build bin/prow, one static binary
 	@CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/prow ./cmd/prow
@@ -37,9 +37,13 @@ images: ## container images for amd64 and arm64 in bin/images, without Docker: s
 	@cd tools && $(GO) build -o ../bin/images/build ./images
 	@bin/images/build --version '$(VERSION)' $(ARGS)
 
-test-kubernetes: ## what runs on Kubernetes, on a real control plane (the first time it is built: 5 minutes and more)
+test-kubernetes: test-kubernetes-api ## what runs on Kubernetes, on a real one with a node; needs root (the first time it is built: 5 minutes and more)
+	@scripts/kubernetes node >/dev/null
+	$(GO) test -tags kubernetes,node -count=1 -timeout 15m ./kube/onnode
+
+test-kubernetes-api: ## the part of it that needs only a control plane, and no root
 	@scripts/kubernetes >/dev/null
-	$(GO) test -tags kubernetes -count=1 -timeout 10m ./kube/...
+	$(GO) test -tags kubernetes -count=1 -timeout 10m ./kube
 
 bench: build ## the figures of docs/benchmarks.md, on this machine
 	scripts/bench

@@ -24,11 +24,7 @@ func (c *Cluster) Apply(ctx context.Context, manifests []byte) error {
 
 // Kubectl runs kubectl as the administrator and returns what it prints.
 func (c *Cluster) Kubectl(ctx context.Context, stdin []byte, args ...string) (string, error) {
-	bin, err := binaries()
-	if err != nil {
-		return "", err
-	}
-	cmd := exec.CommandContext(ctx, bin+"/kubectl", append([]string{"--kubeconfig=" + c.Kubeconfig}, args...)...)
+	cmd := exec.CommandContext(ctx, c.bin+"/kubectl", append([]string{"--kubeconfig=" + c.Kubeconfig}, args...)...)
 	cmd.Stdin = bytes.NewReader(stdin)
 	var out, complaints bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &complaints

@@ -1,7 +1,9 @@
 //go:build linux
 
-// Package cluster runs a real Kubernetes control plane for tests: etcd and the
-// API server, on free ports of this machine, without root.
+// Package cluster runs a real Kubernetes for tests. Start brings up a control
+// plane, etcd and the API server, on free ports of this machine and without root.
+// StartNode adds a node on which pods run, and the controllers and the scheduler
+// that bring them there; it needs root and containerd.
 //
 // Takes: the programs that scripts/kubernetes builds. Gives: a kubeconfig, and
 // the power to kill and restart each part. Woken by: its caller. Whatever
@@ -12,7 +14,6 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -24,10 +25,16 @@ import (
 	"time"
 )
 
-// The parts of a control plane, as Kill and Restart name them.
+// The parts of a control plane, and those that come with a node, as Kill and
+// Restart name them.
 const (
 	Etcd      = "etcd"
 	APIServer = "kube-apiserver"
+
+	Controllers = "kube-controller-manager"
+	Scheduler   = "kube-scheduler"
+	Containerd  = "containerd"
+	Kubelet     = "kubelet"
 )
 
 // Cluster is a running control plane.
@@ -40,7 +47,10 @@ type Cluster struct {
 	Token string
 
 	dir      string
+	bin      string
 	etcd     string
+	host     string // the address of the API server, and of this side for pods
+	machine  *machine
 	client   *http.Client
 	nursery  *nursery
 	mu       sync.Mutex
@@ -50,39 +60,52 @@ type Cluster struct {
 // Start brings up a control plane that keeps everything in dir, and waits until
 // it is ready.
 func Start(ctx context.Context, dir string) (*Cluster, error) {
-	bin, err := binaries()
-	if err != nil {
-		return nil, err
-	}
-	ports, err := freePorts(3)
-	if err != nil {
-		return nil, err
-	}
-	c := &Cluster{
-		dir: dir, Token: "administrator",
-		URL: fmt.Sprintf("https://127.0.0.1:%d", ports[2]), etcd: fmt.Sprintf("http://127.0.0.1:%d", ports[0]),
-		CA: filepath.Join(dir, "ca.pem"), Kubeconfig: filepath.Join(dir, "kubeconfig"),
-	}
-	if err := c.writeFiles(); err != nil {
-		return nil, err
-	}
-	c.commands = map[string][]string{
-		Etcd:      c.etcdCommand(bin, fmt.Sprintf("http://127.0.0.1:%d", ports[1])),
-		APIServer: c.serverCommand(bin, ports[2]),
-	}
-	c.nursery = newNursery()
-	if err := errors.Join(c.Restart(ctx, Etcd), c.Restart(ctx, APIServer)); err != nil {
+	c := &Cluster{dir: dir, host: "127.0.0.1", nursery: newNursery()}
+	if err := c.startControlPlane(ctx); err != nil {
 		c.Stop()
 		return nil, err
 	}
 	return c, nil
 }
 
+func (c *Cluster) startControlPlane(ctx context.Context) (err error) {
+	if c.bin, err = binaries(); err != nil {
+		return err
+	}
+	ports, err := freePorts(3)
+	if err != nil {
+		return err
+	}
+	c.Token, c.CA, c.Kubeconfig = "administrator", filepath.Join(c.dir, "ca.pem"), filepath.Join(c.dir, "kubeconfig")
+	c.URL, c.etcd = fmt.Sprintf("https://%s:%d", c.host, ports[2]), fmt.Sprintf("http://127.0.0.1:%d", ports[0])
+	if err := c.writeFiles(); err != nil {
+		return err
+	}
+	c.commands = map[string][]string{
+		Etcd:      c.etcdCommand(fmt.Sprintf("http://127.0.0.1:%d", ports[1])),
+		APIServer: c.serverCommand(ports[2]),
+	}
+	if err := c.Restart(ctx, Etcd); err != nil {
+		return err
+	}
+	return c.Restart(ctx, APIServer)
+}
+
 // Stop ends everything.
-func (c *Cluster) Stop() { c.nursery.stop() }
+func (c *Cluster) Stop() {
+	c.nursery.stop()
+	if c.machine != nil {
+		c.machine.clean()
+	}
+}
 
 // Kill ends a part at once, as a power cut would, and returns when it is gone.
-func (c *Cluster) Kill(part string) { c.nursery.kill(part) }
+func (c *Cluster) Kill(part string) {
+	if part == Containerd || part == Kubelet {
+		c.machine.kill(c.nursery.pid(part)) // what the nursery holds only waits for it
+	}
+	c.nursery.kill(part)
+}
 
 // Restart starts a part that does not run and waits until it is ready.
 func (c *Cluster) Restart(ctx context.Context, part string) error {
@@ -109,8 +132,15 @@ func (c *Cluster) Restart(ctx context.Context, part string) error {
 
 func (c *Cluster) ready(ctx context.Context, part string) error {
 	url := c.etcd + "/health"
-	if part == APIServer {
+	switch part {
+	case APIServer:
 		url = c.URL + "/readyz"
+	case Controllers, Scheduler:
+		return nil // they wait for one another, and what they do is waited for
+	case Containerd:
+		return c.machine.run(ctx, "ctr", "--address", c.machine.socket(), "version")
+	case Kubelet:
+		return c.nodeReady(ctx)
 	}
 	_, err := c.Do(ctx, http.MethodGet, url, nil)
 	return err

@@ -39,7 +39,7 @@ func (c *Cluster) writeFiles() error {
 	}
 	server := certificate("kube-apiserver")
 	server.DNSNames = []string{"localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc"}
-	server.IPAddresses = []net.IP{net.IPv4(127, 0, 0, 1), net.IPv4(10, 96, 0, 1), net.IPv4(10, 240, 0, 1)}
+	server.IPAddresses = []net.IP{net.IPv4(127, 0, 0, 1), net.IPv4(10, 96, 0, 1), net.ParseIP(c.host)}
 	server.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
 	serverPEM, err := sign(server, ca, serverKey, caKey)
 	if err != nil {

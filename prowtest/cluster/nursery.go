@@ -89,9 +89,19 @@ func (n *nursery) kill(name string) {
 	<-c.done
 }
 
+// pid returns the process of a child, or 0.
+func (n *nursery) pid(name string) int {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if c := n.children[name]; c != nil {
+		return c.cmd.Process.Pid
+	}
+	return 0
+}
+
 // stop ends all children, those that depend on others first.
 func (n *nursery) stop() {
-	for _, name := range []string{APIServer, Etcd} {
+	for _, name := range []string{Kubelet, Containerd, machineInit, Scheduler, Controllers, APIServer, Etcd} {
 		n.kill(name)
 	}
 	close(n.starts)
