@@ -10,6 +10,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/prow-ci/prow/config"
 )
 
 // bomb makes much out of little: each level names the one below nine times.
@@ -140,6 +142,48 @@ func TestBadFormats(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A repository's own files may be anything, too.
+func TestBadRepositories(t *testing.T) {
+	t.Parallel()
+	c := load(t, mainFile("in_repo_config: {enabled: {org: true}}"))
+	for _, x := range []struct {
+		name, text, want string
+	}{
+		{"empty", "", ".prow.yaml: is empty"},
+		{"huge", strings.Repeat("#", 33<<20), ".prow.yaml: is larger than 32 MB"},
+		{"bomb", strings.Replace(bomb(), lens("*a12"), "presubmits: [{name: a, agent: jenkins, pipeline_run_spec: *a12}]", 1), "aliases in it make too much out of little"},
+		{"binary", "a: \xff", ".prow.yaml:1: is not text in UTF-8"},
+		{"tabs", "presubmits:\n\t- a", ".prow.yaml:2:1: is not YAML"},
+		{"two documents", "presubmits: []\n---\na: b", ".prow.yaml:3:1: is a second document, which is not read"},
+		{"deep", "prow_ignored: " + strings.Repeat("[", 20_000), "exceeded max depth"},
+		{"a list", "- a", ".prow.yaml:1:1: is a list; want a mapping"},
+		{"gzip", zip([]byte("presubmits: []")), "is not text in UTF-8"},
+	} {
+		jobs, err := c.InRepo(files(".prow.yaml", x.text), repo)
+		got := config.Problems(nil)
+		if !errors.As(err, &got) {
+			got = jobs.Warnings
+		}
+		if text := got.Error(); len(got) != 1 || !strings.Contains(text, x.want) {
+			t.Errorf("%s: got %.300q; want one finding with %q", x.name, text, x.want)
+		}
+	}
+	many := files()
+	for i := range 2001 {
+		many[fmt.Sprintf(".prow/%d.yaml", i)] = files("a", "{}")["a"]
+	}
+	if _, err := c.InRepo(many, repo); err == nil || !strings.Contains(err.Error(), "holds 2001 files; want at most 2000") {
+		t.Errorf("many files: %v", err)
+	}
+	dir := write(t, "-- .prow/b.yaml --\npresubmits: []")
+	if err := os.Symlink("a.yaml", filepath.Join(dir, ".prow", "a.yaml")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.InRepo(os.DirFS(dir), repo); err == nil || err.Error() != ".prow/a.yaml: cannot be read: too many levels of symbolic links" {
+		t.Errorf("a link to itself: %v", err)
 	}
 }
 
