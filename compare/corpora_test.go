@@ -5,15 +5,14 @@ package compare_test
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
-	prow "github.com/prow-ci/prow"
 	"github.com/prow-ci/prow/compare"
 	"github.com/prow-ci/prow/config"
 )
@@ -192,39 +191,58 @@ func unique(jobs []config.Presubmit) bool {
 	return n == 1
 }
 
-// Comparing is a small part of loading, also where every job changed.
-func TestCorporaSpeed(t *testing.T) {
+// Where every job changed, every job is found, and all of them in one group.
+func TestCorporaAllChanged(t *testing.T) {
+	t.Parallel()
+	before, after, jobs := everyJobChanged(t)
+	d := compare.Configs(before, after)
+	groups := d.Groups()
+	if len(d.Changed) != jobs || len(groups) != 1 || len(groups[0].Jobs) != jobs || len(groups[0].Changes) != 1 {
+		t.Errorf("%s in %d groups, want %d jobs in one", d.Summary(), len(groups), jobs)
+	}
+	if b, err := json.Marshal(d); err != nil || len(b) == 0 {
+		t.Error(err)
+	}
+}
+
+// BenchmarkConfigs compares two configurations of kubernetes/test-infra's size that
+// differ in every job.
+func BenchmarkConfigs(b *testing.B) {
+	before, after, _ := everyJobChanged(b)
+	for b.Loop() {
+		if compare.Configs(before, after).Empty() {
+			b.Fatal("no difference")
+		}
+	}
+}
+
+// everyJobChanged loads the largest installation twice, and changes every job of
+// one.
+func everyJobChanged(t testing.TB) (before, after *config.Config, jobs int) {
+	t.Helper()
 	c := installations[0]
 	dir := c.unpack(t)
-	start := time.Now()
-	before := c.load(t, dir)
-	after := c.load(t, dir)
-	loaded := time.Since(start)
-	v := "changed"
-	jobs := 0
-	each := func(j *config.JobBase) {
-		d := prow.DecorationConfig{}
-		if j.DecorationConfig != nil {
-			d = *j.DecorationConfig
+	before, after = c.load(t, dir), c.load(t, dir)
+	change := func(j *config.JobBase) {
+		j.Annotations = maps.Clone(j.Annotations)
+		if j.Annotations == nil {
+			j.Annotations = map[string]string{}
 		}
-		d.DefaultServiceAccountName = &v
-		j.DecorationConfig = &d
+		j.Annotations["changed"] = "yes"
 		jobs++
 	}
 	for _, list := range after.PresubmitsStatic {
 		for i := range list {
-			each(&list[i].JobBase)
+			change(&list[i].JobBase)
+		}
+	}
+	for _, list := range after.PostsubmitsStatic {
+		for i := range list {
+			change(&list[i].JobBase)
 		}
 	}
 	for i := range after.Periodics {
-		each(&after.Periodics[i].JobBase)
+		change(&after.Periodics[i].JobBase)
 	}
-	start = time.Now()
-	d := compare.Configs(before, after)
-	groups := d.Groups()
-	took := time.Since(start)
-	if b, err := json.Marshal(d); err != nil || len(b) == 0 || len(d.Changed) != jobs || len(groups) == 0 {
-		t.Errorf("%s, %d bytes, %v", d.Summary(), len(b), err)
-	}
-	t.Logf("two configurations loaded in %v, compared in %v", loaded, took)
+	return before, after, jobs
 }

@@ -221,3 +221,24 @@ func TestKnown(t *testing.T) {
 		}
 	}
 }
+
+// Everything that people may have written goes through clean.
+func TestTextIsCleaned(t *testing.T) {
+	t.Parallel()
+	const evil = "\x1b[31m"
+	job := plan.Job{Name: evil, Type: prow.Presubmit, Context: "x" + evil, Why: evil, File: evil, Try: evil}
+	p := &plan.Plan{
+		Repo: evil, Branch: evil, Pull: 1, Cause: plan.ByComment, Comment: evil, Run: []plan.Job{job}, Skip: []plan.Job{job},
+		Waits: []string{evil}, Help: evil, Notes: []string{evil}, InRepo: plan.InRepo{From: evil},
+	}
+	for _, broken := range []string{"", evil + "\n" + evil} {
+		p.InRepo.Error = broken
+		var b strings.Builder
+		if err := p.Text(&b, func(s string) string { return strings.ReplaceAll(s, "\x1b", "?") }); err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(b.String(), "\x1b") {
+			t.Errorf("text %q", b.String())
+		}
+	}
+}
