@@ -211,6 +211,7 @@ func TestPlace(t *testing.T) {
 		"b":        "gs:b/logs/j/7",
 		"gs://b":   "gs:b/logs/j/7",
 		"s3://b.c": "s3:b.c/logs/j/7",
+		"/shared":  "file:%2Fshared/logs/j/7",
 	} {
 		j := &prow.Job{Spec: prow.Spec{Type: prow.Periodic, Job: "j"}, Status: prow.Status{BuildID: "7"}}
 		if bucket != "" {

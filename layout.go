@@ -1,6 +1,7 @@
 package prow
 
 import (
+	"net/url"
 	"path"
 	"strconv"
 	"strings"
@@ -34,6 +35,8 @@ func Bucket(j *Job) string {
 		return ""
 	case strings.Contains(c.Bucket, "://"):
 		return c.Bucket
+	case strings.HasPrefix(c.Bucket, "/"): // a folder that all share
+		return "file://" + c.Bucket
 	}
 	return "gs://" + c.Bucket
 }
@@ -46,7 +49,7 @@ func Place(j *Job) string {
 	if !ok {
 		return Dir(j)
 	}
-	return path.Join(scheme+":"+name, Dir(j))
+	return path.Join(scheme+":"+url.PathEscape(name), Dir(j))
 }
 
 // SplitPlace cuts what Place joined: the address of the bucket, "" if name has
@@ -55,6 +58,10 @@ func SplitPlace(name string) (bucket, rest string) {
 	first, rest, _ := strings.Cut(name, "/")
 	scheme, bucket, ok := strings.Cut(first, ":")
 	if !ok || scheme == "" || bucket == "" {
+		return "", name
+	}
+	bucket, err := url.PathUnescape(bucket)
+	if err != nil {
 		return "", name
 	}
 	if rest == "" {

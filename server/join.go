@@ -38,7 +38,7 @@ func (s *Server) join() {
 			Owners: &plugin.Owners{Git: s.mirrors, Forge: s.forge}, Now: now, Plugins: s.plugins,
 		},
 	}
-	if s.o.runs("tide") {
+	if s.o.runs("tide") && s.o.Cluster == nil {
 		receiver.Seen = merger.Wake
 	}
 	starter := &horologium.Worker{Jobs: db.Jobs, Memory: db.Memory, Config: current, Changes: s.live.Watch, Now: now, Log: s.log("horologium")}
@@ -48,7 +48,7 @@ func (s *Server) join() {
 		Metrics: registered(s.metrics, plank.NewMetrics()),
 	}
 	reporter := &crier.Worker{
-		Jobs: db.Jobs, Forge: s.forge, Artifacts: s.state.Artifacts, Memory: db.Memory, Journal: db.Journal, Config: current, Now: now,
+		Jobs: db.Jobs, Forge: s.forge, Artifacts: s.state.Artifacts, Buckets: s.state.buckets, Memory: db.Memory, Journal: db.Journal, Config: current, Now: now,
 		Log: s.log("crier"), Metrics: registered(s.metrics, crier.NewMetrics()),
 	}
 	sweeper := &sinker.Worker{
@@ -59,9 +59,16 @@ func (s *Server) join() {
 		{"hook", receiver.Run}, {"horologium", starter.Run}, {"plank", runner.Run}, {"crier", reporter.Run},
 		{"sinker", sweeper.Run}, {"tide", merger.Run},
 	} {
-		if s.o.runs(p.name) {
-			s.parts = append(s.parts, p)
+		if !s.o.runs(p.name) {
+			continue
 		}
+		if s.state.lead != nil && slices.Contains(singletons, p.name) {
+			p.run = s.state.lead(p.name, p.run)
+		}
+		s.parts = append(s.parts, p)
+	}
+	if s.o.runs("tide") && s.o.Cluster != nil {
+		s.parts = append(s.parts, part{"relay", s.relay(merger)})
 	}
 	s.address(receiver, merger)
 }
@@ -80,7 +87,15 @@ func (s *Server) address(receiver *hook.Worker, merger *tide.Worker) {
 	mux.HandleFunc("/healthz", ok)
 	// Everything is opened before the listener is served: who gets an answer
 	// talks to a server that is ready.
-	mux.HandleFunc("/healthz/ready", ok)
+	mux.HandleFunc("/healthz/ready", func(w http.ResponseWriter, r *http.Request) {
+		if s.state.healthy != nil {
+			if err := s.state.healthy(); err != nil {
+				http.Error(w, err.Error(), http.StatusServiceUnavailable)
+				return
+			}
+		}
+		ok(w, r)
+	})
 	if s.o.runs("deck") {
 		s.board = s.deck(receiver)
 		mux.Handle("/", s.board)
@@ -100,7 +115,7 @@ func (s *Server) runURL(j *prow.Job) string {
 func (s *Server) deck(receiver *hook.Worker) *deck.Server {
 	started := s.o.Now()
 	return &deck.Server{
-		Jobs: s.state.Jobs, Runner: s.state.Runner, Artifacts: s.state.Artifacts, Inbox: s.state.Inbox, Memory: s.state.Memory, Journal: s.state.Journal,
+		Jobs: s.state.Jobs, Runner: s.state.Runner, Artifacts: s.state.Artifacts, Buckets: s.state.buckets, Inbox: s.state.Inbox, Memory: s.state.Memory, Journal: s.state.Journal,
 		Forge: s.forge, Config: s.live.Current, Stale: s.stale, Plugins: s.plugins, Help: http.HandlerFunc(receiver.PluginHelp),
 		System: func() deck.System { return s.system(started) }, May: s.may, Now: s.o.Now, Log: s.log("deck"),
 	}

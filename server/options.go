@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -24,6 +25,12 @@ var componentNames = []string{"hook", "horologium", "plank", "crier", "sinker", 
 // Components lists the parts that --only chooses from.
 func Components() []string { return slices.Clone(componentNames) }
 
+// Kubernetes is the runner that makes pods; see Options.Cluster.
+const Kubernetes = "kubernetes"
+
+// InCluster reports whether this process runs in a pod.
+func InCluster() bool { return os.Getenv("KUBERNETES_SERVICE_HOST") != "" }
+
 // Options say what a server runs and where it finds things.
 type Options struct {
 	Data   string       // folder of all state; made if absent
@@ -33,7 +40,7 @@ type Options struct {
 	Only   []string     // of Components; empty: all
 	Engine string       // of the runner: auto, docker, podman, process
 	// MaxJobs is how many jobs run at once where plank.max_concurrency says
-	// nothing; 0 is twice the processors.
+	// nothing; 0 is twice the processors, and on Kubernetes no limit.
 	MaxJobs int
 	Node    string // name of this machine, in build ids; default its host name
 	Jobs    string // folder of the jobs' secrets, "" for none
@@ -51,6 +58,9 @@ type Options struct {
 	// CloneWithToken lets the clones of jobs use Token, for private repositories.
 	// The test itself never sees it.
 	CloneWithToken bool
+
+	// Cluster keeps jobs in Kubernetes and runs them as pods; nil: on this machine.
+	Cluster *ClusterOptions
 
 	Self    []string // command that runs one run folder; its last argument is added
 	Version string
@@ -96,11 +106,16 @@ func (o *Options) complete() error {
 	if o.Engine == "" {
 		o.Engine = "auto"
 	}
-	if o.MaxJobs == 0 {
+	if o.MaxJobs == 0 && o.Cluster == nil {
 		o.MaxJobs = 2 * runtime.NumCPU()
 	}
 	if o.Node == "" {
 		o.Node, _ = os.Hostname() // without one, build ids are as the original's
+	}
+	if o.Cluster != nil {
+		own := *o.Cluster
+		own.Identity = cmp.Or(own.Identity, o.Node)
+		o.Cluster = &own
 	}
 	if o.Log == nil {
 		o.Log = slog.Default()

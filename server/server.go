@@ -73,7 +73,11 @@ func New(ctx context.Context, o Options) (*Server, error) {
 		return nil, fmt.Errorf("configuration:\n%w", err)
 	}
 	s.metrics.MustRegister(s.live.Metrics()...)
-	if s.state, err = s.openLocal(ctx); err != nil {
+	open := s.openLocal
+	if o.Cluster != nil {
+		open = s.openCluster
+	}
+	if s.state, err = open(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	if err := s.reach(); err != nil {

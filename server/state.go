@@ -23,9 +23,14 @@ type state struct {
 	Runner    prow.Runner
 	Artifacts prow.Artifacts
 
-	engine string         // of the runner, for the trial's first lines
-	facts  []deck.Fact    // for the system page
-	close  []func() error // in the order of opening
+	engine  string       // of the runner, for the trial's first lines
+	buckets bool         // names in Artifacts are those of prow.Place
+	healthy func() error // nil: always
+	// lead makes of a component's run one that only one of several processes
+	// does at a time; nil: there are no others.
+	lead  func(part string, run func(context.Context) error) func(context.Context) error
+	facts []deck.Fact    // for the system page
+	close []func() error // in the order of opening
 }
 
 // Close gives back what was opened, the last first.

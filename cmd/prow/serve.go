@@ -50,6 +50,8 @@ func serveCommand() *cobra.Command {
 		tokenPath string
 		hmacPath  string
 		level     string
+		cluster   server.ClusterOptions
+		database  string
 	)
 	cmd := &cobra.Command{
 		Use:   "serve",
@@ -57,6 +59,10 @@ func serveCommand() *cobra.Command {
 		Long: `Runs hook, horologium, plank, crier, sinker, tide and deck in one process, or
 those named by --only. State is kept in one folder: a SQLite file, mirrors of
 the repositories, and the files of the runs.
+
+Inside a Kubernetes cluster, or with --kubeconfig, jobs are ProwJob resources and
+run as pods, and what else must last is kept in the cluster too. Several replicas
+may run: each component that must be alone elects a leader.
 
 Point a webhook of the repository or organisation at http(s)://HOST/hook, with
 content type application/json, the secret of --hmac-secret-file and all events.
@@ -76,6 +82,12 @@ Configuration files are read again when they change.`,
 			if o.Self, err = self(); err != nil {
 				return err
 			}
+			if o.Engine == server.Kubernetes || o.Engine == "auto" && (cluster.Kubeconfig.Dir != "" || len(cluster.Kubeconfig.Files) > 0 || server.InCluster()) {
+				if database != "" {
+					cluster.Database = func() (string, error) { return server.SecretFile(database)(cmd.Context()) }
+				}
+				o.Cluster = &cluster
+			}
 			return server.Serve(cmd.Context(), o)
 		},
 	}
@@ -90,7 +102,15 @@ Configuration files are read again when they change.`,
 	f.StringVar(&o.URL, "url", "", "how people reach the pages, for links in checks and comments (default http://ADDR)")
 	f.StringVar(&o.WebhookPath, "webhook-path", "/hook", "path of the webhook endpoint")
 	f.StringVar(&o.Data, "data", defaultData(), "folder of all state")
-	f.StringVar(&o.Engine, "runner", "auto", "how jobs run: auto, docker, podman, process (only for trusted code)")
+	f.StringVar(&o.Engine, "runner", "auto", "how jobs run: auto, kubernetes, docker, podman, process (only for trusted code)")
+	f.StringSliceVar(&cluster.Kubeconfig.Files, "kubeconfig", nil, "kubeconfig of the clusters that run jobs; repeatable; read again when it changes")
+	f.StringVar(&cluster.Kubeconfig.Dir, "kubeconfig-dir", "", "folder of such files")
+	f.StringVar(&cluster.Kubeconfig.Suffix, "kubeconfig-suffix", "", "end of the names of the files in that folder")
+	f.StringVar(&cluster.Kubeconfig.TokenFile, "projected-token-file", "", "token for the cluster that this process runs in")
+	f.BoolVar(&cluster.Kubeconfig.NoInCluster, "no-in-cluster-config", false, "do not use the cluster that this process runs in")
+	f.StringVar(&database, "database-url-file", "", "file with the address of a Postgres for webhooks and memory (default: resources in the cluster)")
+	f.StringVar(&cluster.Storage.GCSCredentials, "gcs-credentials-file", "", "file with a Google service account, for buckets (default: what the machine has)")
+	f.StringVar(&cluster.Storage.S3Credentials, "s3-credentials-file", "", "file with region, endpoint and keys, as JSON, for buckets (default: what the machine has)")
 	f.IntVar(&o.MaxJobs, "max-jobs", 0, "jobs at once, where plank.max_concurrency says nothing (default: twice the processors)")
 	f.StringVar(&o.Jobs, "job-secrets", "", "folder of secrets for jobs, SECRET/KEY files")
 	f.BoolVar(&o.CloneWithToken, "clone-with-token", false, "let jobs clone private repositories with the GitHub token; tests never see it")
