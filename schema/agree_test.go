@@ -90,7 +90,7 @@ func TestSchemaAgreesWithTheDecoder(t *testing.T) {
 	for _, e := range entries(t, "jobs") {
 		ofJobs = append(ofJobs, strings.SplitN(e.Path, ".", 2)[0])
 	}
-	for _, kind := range []string{"config", "jobs"} {
+	for _, kind := range schema.Kinds() {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
 			valid, l := compiled(t, kind), &loading{dir: t.TempDir()}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -65,7 +66,7 @@ func aKind(_ *cobra.Command, args []string) error {
 func explainCommand() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use: "explain KEY", Short: "Say what a key means: its type, default and an example", Args: cobra.ExactArgs(1),
+		Use: "explain KEY", Short: "Say what a key means: its type, default and an example", Args: aKey,
 		Long: `Says what a key of the configuration means: its type, default and an example.
 KEY is a path from the top of a file, or a mere name, which finds every key of
 that name.`,
@@ -95,4 +96,11 @@ that name.`,
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
+}
+
+func aKey(_ *cobra.Command, args []string) error {
+	if len(args) != 1 {
+		return errors.New("name a key, for example: prow schema explain tide.queries.labels")
+	}
+	return nil
 }
