@@ -59,6 +59,7 @@ func (x *Utility) Sidecar(ctx context.Context, o *prow.SidecarOptions, spec prow
 		return err
 	}
 	s := &sidecar{x: x, o: o, spec: spec, folder: folder{filepath.Dir(o.Entries[0].MarkerFile)}}
+	x.Log.Info("waiting for the tests to end", "tests", len(o.Entries))
 	out := s.wait(ctx)
 	if err := s.keep(ctx, out); err != nil {
 		x.Log.Error("files of the run not uploaded", "err", err)

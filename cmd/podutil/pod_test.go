@@ -109,7 +109,18 @@ type container struct {
 	t   *testing.T
 	cmd *exec.Cmd
 	out *bytes.Buffer
-	err *bytes.Buffer
+	err said
+}
+
+// said is a file with what a process says, which may be read meanwhile.
+type said string
+
+func (s said) String() string {
+	b, err := os.ReadFile(string(s))
+	if err != nil {
+		return err.Error()
+	}
+	return string(b)
 }
 
 // start starts a utility with options in its variable, as a pod does.
@@ -121,9 +132,14 @@ func (p *pod) start(binary, name, env string, options any, args ...string) *cont
 			p.t.Fatal(err)
 		}
 	}
-	c := &container{p.t, exec.Command(binary, args...), &bytes.Buffer{}, &bytes.Buffer{}}
+	stderr, err := os.CreateTemp(p.t.TempDir(), "stderr-")
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	defer stderr.Close()
+	c := &container{p.t, exec.Command(binary, args...), &bytes.Buffer{}, said(stderr.Name())}
 	c.cmd.Args[0] = "/" + name
-	c.cmd.Stdout, c.cmd.Stderr, c.cmd.Dir = c.out, c.err, p.dir
+	c.cmd.Stdout, c.cmd.Stderr, c.cmd.Dir = c.out, stderr, p.dir
 	c.cmd.WaitDelay = 5 * time.Second // what a test left running holds our output
 	c.cmd.Env = append(os.Environ(), "TEST_AS_PODUTIL=1", "GIT_CONFIG_NOSYSTEM=1", "TMPDIR="+p.t.TempDir())
 	for key, v := range map[string]any{env: options, "JOB_SPEC": p.spec} {
@@ -181,7 +197,9 @@ func (p *pod) sidecar(change ...func(*prow.SidecarOptions)) *container {
 	for _, f := range change {
 		f(&o)
 	}
-	return p.start("", "sidecar", prow.SidecarOptionsEnv, o)
+	c := p.start("", "sidecar", prow.SidecarOptionsEnv, o)
+	await(p.t, "sidecar waits", func() bool { return strings.Contains(c.err.String(), `"component":"sidecar"`) })
+	return c
 }
 
 // await waits until something is so.
