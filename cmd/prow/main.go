@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"slices"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -22,7 +23,9 @@ var version = "dev"
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	err := root().ExecuteContext(ctx)
+	cmd := root()
+	cmd.SetArgs(twoDashes(os.Args[1:]))
+	err := cmd.ExecuteContext(ctx)
 	switch {
 	case err == nil:
 	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
@@ -35,6 +38,21 @@ func main() {
 		fmt.Fprintln(os.Stderr, "prow: "+plainLines(err.Error()))
 		os.Exit(1)
 	}
+}
+
+// twoDashes lets long flags begin with one dash, too, as installations of the
+// original may have them.
+func twoDashes(args []string) []string {
+	out := slices.Clone(args)
+	for i, a := range out {
+		if a == "--" {
+			break
+		}
+		if len(a) > 3 && a[0] == '-' && a[1] != '-' && 'a' <= a[1] && a[1] <= 'z' {
+			out[i] = "-" + a
+		}
+	}
+	return out
 }
 
 // exitCode is an error that has said all there is to say.
