@@ -37,6 +37,9 @@ type Options struct {
 	InRepo prow.Repo
 	Tree   fs.FS
 	Root   string
+	// Alone says that the main file only stands in for that of an installation,
+	// which is not known; it is not counted.
+	Alone bool
 
 	Annotations []string // that every job has to have
 	// Clusters lists the build clusters; empty: they are not known.
@@ -109,6 +112,9 @@ func Run(ctx context.Context, o Options) *Result {
 	if !lost {
 		p.sections()
 		p.inRepo()
+	}
+	if o.Alone {
+		p.Files--
 	}
 	r := &Result{Files: p.Files, Jobs: p.jobCount(), Strict: o.Strict}
 	for _, c := range All() {

@@ -50,6 +50,7 @@ func Lint(ctx context.Context, o lint.Options, t LintTools) (*lint.Result, error
 	}
 	defer os.RemoveAll(dir)
 	if o.Paths.Config == "" {
+		o.Alone = true
 		o.Paths.Config = filepath.Join(dir, "config.yaml")
 		if err := os.WriteFile(o.Paths.Config, runConfig, 0o600); err != nil {
 			return nil, err
