@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -61,7 +62,6 @@ func TestBadFiles(t *testing.T) {
 		{"a strange key", "? [a, b]\n: c\n", "has a key that is a list; want text"},
 		{"a null key", "~: c\n", "has a key that is nothing; want text"},
 		{"a bad merge", "plank:\n  <<: hello\n", "<< wants a mapping, or a list of them"},
-		{"a huge file", "a: " + strings.Repeat("x", 33<<20), "is larger than 32 MB"},
 		{"much in a gzip", zip(bytes.Repeat([]byte("#"), 40<<20)), "is larger than 32 MB"},
 		{"a broken gzip", "\x1f\x8bnonsense", "begins like gzip, but is not"},
 		{"a cut gzip", zip([]byte(strings.Repeat("a: b\n", 1000)))[:30], "cannot be read: unexpected EOF"},
@@ -184,6 +184,21 @@ func TestBadRepositories(t *testing.T) {
 	}
 	if _, err := c.InRepo(os.DirFS(dir), repo); err == nil || err.Error() != ".prow/a.yaml: cannot be read: too many levels of symbolic links" {
 		t.Errorf("a link to itself: %v", err)
+	}
+}
+
+// brokenFS is a file system with a bug.
+type brokenFS struct{}
+
+func (brokenFS) Open(string) (fs.File, error) { panic("out of reach") }
+
+// A bug met while a repository is read ends in a problem, not in the end of the process.
+func TestPanicInRepository(t *testing.T) {
+	t.Parallel()
+	c := load(t, mainFile("in_repo_config: {enabled: {org: true}}\npresubmits: {org/repo: [{name: a, "+pod+"}]}"))
+	jobs, err := c.InRepo(brokenFS{}, repo)
+	if !unforeseen(err) || !strings.Contains(err.Error(), "out of reach (please report it)") || len(jobs.Presubmits) != 1 {
+		t.Errorf("%v, %+v", err, jobs)
 	}
 }
 

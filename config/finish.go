@@ -57,7 +57,12 @@ type finisher struct {
 }
 
 // finish completes the jobs of a file, which are left as they are.
-func (s *shared) finish(file *source, res regexps) *piece {
+func (s *shared) finish(file *source, res regexps) (p *piece) {
+	defer func() {
+		if r := recover(); r != nil {
+			p = &piece{problems: Problems{impossible(file.name, r)}}
+		}
+	}()
 	f := &finisher{shared: s, rep: &report{}, file: file.name, res: res}
 	raw := file.jobs()
 	if raw.DecorateAllJobs && !s.decorateAll {
@@ -65,7 +70,7 @@ func (s *shared) finish(file *source, res regexps) *piece {
 		own.decorateAll = true
 		f.shared = &own
 	}
-	p := &piece{jobs: JobConfig{PresubmitsStatic: map[string][]Presubmit{}, PostsubmitsStatic: map[string][]Postsubmit{}}}
+	p = &piece{jobs: JobConfig{PresubmitsStatic: map[string][]Presubmit{}, PostsubmitsStatic: map[string][]Postsubmit{}}}
 	for repo, jobs := range raw.PresubmitsStatic {
 		p.jobs.PresubmitsStatic[repo] = f.presubmits(trail{"presubmits", repo}, repo, jobs)
 	}

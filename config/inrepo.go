@@ -80,8 +80,13 @@ func (c *Config) Static(r prow.Repo) *RepoJobs {
 // InRepo returns the jobs of r where fsys is its tree: the static ones, then those
 // of its own files, which get the same defaults and checks. The error is
 // Problems; it is nil where r may not bring jobs, or brings none.
-func (c *Config) InRepo(fsys fs.FS, r prow.Repo) (*RepoJobs, error) {
-	out := c.Static(r)
+func (c *Config) InRepo(fsys fs.FS, r prow.Repo) (out *RepoJobs, err error) {
+	out = c.Static(r)
+	defer func() {
+		if x := recover(); x != nil { // what is in a repository never stops the process
+			out, err = c.Static(r), Problems{impossible(InRepoFile, x)}
+		}
+	}()
 	if !c.InRepoEnabled(r) {
 		return out, nil
 	}

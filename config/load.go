@@ -88,7 +88,7 @@ func newLoader(p Paths) *loader {
 func (l *loader) load(ctx context.Context) (cfg *Config, err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			cfg, err = nil, Problems{{Kind: KindInvalid, Text: fmt.Sprintf("loading failed in a way that should not be possible: %v", r), Hint: "please report it"}}
+			cfg, err = nil, Problems{impossible("", r)}
 		}
 	}()
 	rep := &report{}
@@ -105,6 +105,14 @@ func (l *loader) load(ctx context.Context) (cfg *Config, err error) {
 	}
 	c.Warnings = l.warned
 	return c, nil
+}
+
+// impossible makes a problem of a panic.
+func impossible(file string, panicked any) Problem {
+	return Problem{
+		Kind: KindInvalid, Position: Position{File: file}, Hint: "please report it",
+		Text: fmt.Sprintf("loading failed in a way that should not be possible: %v", panicked),
+	}
 }
 
 // inputs is everything read for one load.
