@@ -32,15 +32,12 @@ func Diff(ctx context.Context, o DiffOptions) (*compare.Diff, error) {
 	if o.RepoDir == "" && (o.Old == "." && !isFolder(o.New) || o.New == "." && !isFolder(o.Old)) {
 		o.RepoDir = "." // beside a revision, "." is the whole work tree
 	}
-	var sides [2]*config.Config
-	for i, what := range []string{o.Old, o.New} {
-		cfg, err := o.load(ctx, what)
-		if err != nil {
-			return nil, err
-		}
-		sides[i] = cfg
+	before, err := o.load(ctx, o.Old)
+	after, err2 := o.load(ctx, o.New)
+	if err := errors.Join(err, err2); err != nil {
+		return nil, err
 	}
-	return compare.Configs(sides[0], sides[1]), nil
+	return compare.Configs(before, after), nil
 }
 
 // load loads one side. Its files are named as they are below that side.

@@ -147,6 +147,10 @@ func TestDiffRefused(t *testing.T) {
 			t.Errorf("%s %s: error %v, want %s", c.o.Old, c.o.New, err, c.want)
 		}
 	}
+	_, _, err := diff(t, DiffOptions{Old: "HEAD", New: "other", RepoDir: x.dir})
+	if err == nil || !strings.Contains(err.Error(), "configuration of HEAD:") || !strings.Contains(err.Error(), `"other" is neither`) {
+		t.Errorf("what is wrong on both sides is not told: %v", err)
+	}
 }
 
 // A revision may come from anybody: its links lead nowhere but into itself.

@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"path"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -119,7 +120,11 @@ func (o *PlanOptions) files(cfg *config.Config) (*plan.Plan, error) {
 	if err := plan.Known(cfg, r); err != nil {
 		return nil, err
 	}
-	c := o.change(r, o.Branch, o.Files)
+	files := make([]string, 0, len(o.Files))
+	for _, f := range o.Files {
+		files = append(files, path.Clean(f))
+	}
+	c := o.change(r, o.Branch, files)
 	p, err := plan.Make(cfg, cfg.Static(r), c)
 	if err == nil && cfg.InRepoEnabled(r) {
 		p.Notes = append(p.Notes, r.String()+" may bring jobs of its own, which are not read here; --repo-dir or --pull read them")

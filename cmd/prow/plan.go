@@ -77,6 +77,9 @@ its last commit. Without --config-path there are no other jobs than those.`,
 	configFlags(f, &o.Paths, "", "")
 	cmd.MarkFlagsMutuallyExclusive("pull", "repo-dir", "files")
 	cmd.MarkFlagsMutuallyExclusive("comment", "push")
-	cmd.MarkFlagsMutuallyExclusive("branch", "base")
+	cmd.MarkFlagsMutuallyExclusive("branch", "base", "pull") // a pull request knows where it goes
+	cmd.MarkFlagsMutuallyExclusive("repo", "pull")
+	cmd.MarkFlagsMutuallyExclusive("dirty", "pull")
+	cmd.MarkFlagsMutuallyExclusive("dirty", "files")
 	return cmd
 }
