@@ -29,11 +29,11 @@ Files that ` + "`--supplemental-prow-config-dir`" + ` finds add to it.`,
 			[]string{"config:", "config:github", "config:horologium", "config:prowjob_default_entries", "config:owners_dir_denylist",
 				"config:managed_webhooks", "config:push_gateway", "config:scheduler", "config:moonraker", "config:pipeline", "config:jenkins_operators",
 				"config:gerrit", "config:pubsub_triggers", "config:gangway"}},
-		{"plank.md", "plank", "How jobs run: limits, defaults, and the addresses of their results.", []string{"config:plank"}},
-		{"sinker.md", "sinker", "How long finished jobs and their pods are kept.", []string{"config:sinker"}},
-		{"deck.md", "deck", "The pages: looks, who may rerun jobs, and what is shown of a run's files (spyglass).", []string{"config:deck"}},
-		{"tide.md", "tide", "What merges by itself, how, and what has to pass. [docs/merging.md](../merging.md) tells how tide works.", []string{"config:tide"}},
-		{"branch-protection.md", "branch-protection", `The protection of branches that the forge is given. What is set for a branch lies over its repository,
+		{"plank.md", "Section plank", "How jobs run: limits, defaults, and the addresses of their results.", []string{"config:plank"}},
+		{"sinker.md", "Section sinker", "How long finished jobs and their pods are kept.", []string{"config:sinker"}},
+		{"deck.md", "Section deck", "The pages: looks, who may rerun jobs, and what is shown of a run's files (spyglass).", []string{"config:deck"}},
+		{"tide.md", "Section tide", "What merges by itself, how, and what has to pass. [docs/merging.md](../merging.md) tells how tide works.", []string{"config:tide"}},
+		{"branch-protection.md", "Section branch-protection", `The protection of branches that the forge is given. What is set for a branch lies over its repository,
 that over its organisation, and that over the top; lists are joined.`, []string{"config:branch-protection"}},
 		{"reporters.md", "Reporters", "How results are told on the forge and in Slack.", []string{"config:github_reporter", "config:slack_reporter_configs"}},
 		{"plugins.md", "plugins.yaml", `Which plugins work where, and the options of each. [docs/plugins.md](../plugins.md) lists the commands of the plugins.
@@ -41,13 +41,15 @@ Files that ` + "`--supplemental-plugin-config-dir`" + ` finds add to it.`, []str
 	}
 }
 
-// homes says which page tells of a shape that several pages use.
+// homes says where a shape is told of that several pages use: a page, and a heading
+// in it.
 func homes() map[string]string {
 	return map[string]string{
-		"DecorationConfig": "decoration.md",
-		"Refs":             "jobs.md", "RerunAuthConfig": "jobs.md", "ProwJobDefault": "jobs.md", "ReporterConfig": "jobs.md",
-		"Preset": "jobs.md", "Presubmit": "jobs.md", "Postsubmit": "jobs.md", "Periodic": "jobs.md",
-		"Plank": "plank.md", "Sinker": "sinker.md", "Deck": "deck.md", "Tide": "tide.md", "BranchProtection": "branch-protection.md",
-		"InRepoConfig": "in-repo.md", "GitHubReporter": "reporters.md", "SlackReporter": "reporters.md",
+		"Presubmit": "jobs.md#presubmits", "Postsubmit": "jobs.md#postsubmits", "Periodic": "jobs.md#periodics", "Preset": "jobs.md#presets",
+		"Refs": "jobs.md#presubmitsextra_refs", "RerunAuthConfig": "jobs.md#presubmitsrerun_auth_config",
+		"ProwJobDefault": "jobs.md#presubmitsprowjob_defaults", "ReporterConfig": "jobs.md#presubmitsreporter_config",
+		"DecorationConfig": "decoration.md", "Plank": "plank.md", "Sinker": "sinker.md", "Deck": "deck.md", "Tide": "tide.md",
+		"BranchProtection": "branch-protection.md", "InRepoConfig": "in-repo.md#in_repo_config",
+		"GitHubReporter": "reporters.md#github_reporter", "SlackReporter": "reporters.md#slack_reporter_configs",
 	}
 }

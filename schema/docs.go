@@ -121,25 +121,28 @@ const head = "\n| key | type | default | meaning |\n|---|---|---|---|\n"
 
 func (w *page) heading(path string) { w.printf("\n## `%s`\n", path) }
 
-// elsewhere is the page that tells of s; "": this one.
+// elsewhere is where s is told of; "": on this page.
 func (w *page) elsewhere(s *Shape) string {
-	if home := homes()[s.Name]; home != w.file {
-		return home
+	home := homes()[s.Name]
+	if file, _, _ := strings.Cut(home, "#"); file == w.file {
+		return ""
 	}
-	return ""
+	return home
 }
 
 // object draws the keys of s, then the objects among them.
 func (w *page) object(path string, s *Shape) {
-	if s.Name != "" {
-		w.shown[s.Name] = path
+	w.place(s, path)
+	for _, k := range s.Keys {
+		way, inner := inside(k.Shape)
+		w.place(inner, path+"."+k.Name+way)
 	}
 	w.table(s.Keys, path+".", s)
 	for _, k := range s.Keys {
 		way, inner := inside(k.Shape)
 		switch {
 		case inner.Kind != Object || inner.Foreign || w.elsewhere(inner) != "":
-		case inner.Name != "" && w.shown[inner.Name] != "":
+		case inner.Name != "" && w.shown[inner.Name] != path+"."+k.Name+way:
 		case w.repeated(k, path) != "":
 		default:
 			w.heading(path + "." + k.Name + way)
@@ -148,6 +151,13 @@ func (w *page) object(path string, s *Shape) {
 			}
 			w.object(path+"."+k.Name+way, inner)
 		}
+	}
+}
+
+// place notes below which heading s is told of, the first that it has.
+func (w *page) place(s *Shape, path string) {
+	if s.Kind == Object && s.Name != "" && w.shown[s.Name] == "" {
+		w.shown[s.Name] = path
 	}
 }
 

@@ -61,11 +61,11 @@ func (p *printer) schema(s *Shape) object {
 func (p *printer) body(s *Shape) object {
 	o := p.plain(s)
 	if len(s.Or) > 0 {
-		any := []any{o}
+		forms := []any{o}
 		for _, x := range s.Or {
-			any = append(any, p.schema(x))
+			forms = append(forms, p.schema(x))
 		}
-		o = object{"anyOf": any}
+		o = object{"anyOf": forms}
 	}
 	if s.Doc != "" {
 		o["description"] = s.Doc
