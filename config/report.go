@@ -73,13 +73,17 @@ func (r *report) pick(in *inputs, warning bool) Problems {
 // place finds the positions of pending findings.
 func (r *report) place(in *inputs) {
 	trees := map[string]*tree{}
-	for _, f := range r.pending {
-		t, ok := trees[f.file]
+	at := func(file string) *tree {
+		t, ok := trees[file]
 		if !ok {
-			t = treeOf(in.named(f.file))
-			trees[f.file] = t
+			t = treeOf(in.named(file))
+			trees[file] = t
 		}
-		p := f.Problem
+		return t
+	}
+	for _, f := range r.pending {
+		f.file, f.path = in.whence(f.file, f.path, at)
+		t, p := at(f.file), f.Problem
 		p.File, p.Path = f.file, f.path.String()
 		p.Line, p.Column = t.find(f.path)
 		p.Snippet = t.line(p.Line)

@@ -20,7 +20,7 @@ that loads but does not do what it should. Each finding has its file, line and c
 check, and where possible what was meant:
 
 ` + "```" + `
-jobs/a.yaml:9:7: warning: job a of org/repo: alwys_run: is not a key that means anything here [unknown-fields-all]
+jobs/a.yaml:9:5: warning: job a of org/repo: alwys_run: is not a key that means anything here [unknown-fields-all]
     9 |     alwys_run: true
       |     ^
       = did you mean "always_run"?
@@ -32,7 +32,7 @@ jobs/a.yaml:9:7: warning: job a of org/repo: alwys_run: is not a key that means 
 | 1 | it does not load, or it has warnings and ` + "`--strict`" + ` is given |
 | 2 | the command line is wrong |
 
-An *error* keeps the server from using the configuration. A *warning* fails with ` + "`--strict`" + `. A *note* never fails: it comes
+An *error* keeps the server from using the configuration, or is as bad. A *warning* fails with ` + "`--strict`" + `. A *note* never fails: it comes
 from a check that the original Prow does not have, so that ` + "`--strict`" + ` fails where it did before; name the check with
 ` + "`--warnings`" + `, and its notes are warnings.
 
