@@ -173,8 +173,6 @@ func (w *window) picture(suffix string) {
 	}
 }
 
-func must[T any](v T, _ error) T { return v }
-
 // shot writes the whole page as a small PNG file.
 func (w *window) shot(name string) {
 	w.t.Helper()

@@ -1,4 +1,4 @@
-//go:build bench || chaos || acceptance
+//go:build bench || chaos || acceptance || kubernetes
 
 package e2e
 
@@ -244,3 +244,5 @@ func must0(t testing.TB, err error) {
 		t.Fatal(err)
 	}
 }
+
+func must[T any](v T, _ error) T { return v }

@@ -37,6 +37,7 @@ type trial struct {
 	repo   prow.Repo
 	branch string // that pull requests go to
 	own    bool   // the repository was brought in with --repo
+	pods   PodOptions
 
 	reviewer, approver string // who says /lgtm and /approve; no approver: nobody has to
 	postsubmits        bool
@@ -54,7 +55,7 @@ var people = []string{"alice", "bob", "carol", bot}
 
 // openTrial makes the world in dir, or finds it there.
 func openTrial(ctx context.Context, o *TryOptions, url, pages string) (*trial, error) {
-	t := &trial{dir: o.Data, url: url, pages: pages, own: o.Repo != "", as: map[string]*github.Forge{}, reviewer: "bob", approver: "carol", postsubmits: true}
+	t := &trial{dir: o.Data, url: url, pages: pages, own: o.Repo != "", pods: o.Pods, as: map[string]*github.Forge{}, reviewer: "bob", approver: "carol", postsubmits: true}
 	if err := t.keys(); err != nil {
 		return nil, err
 	}
@@ -170,6 +171,7 @@ func (t *trial) configure() (config.Paths, error) {
 	p := config.Paths{Config: filepath.Join(t.dir, "config.yaml"), PluginConfig: filepath.Join(t.dir, "plugins.yaml")}
 	data := map[string]any{
 		"Repo": t.repo.String(), "Org": t.repo.Owner, "Name": t.repo.Name, "Branch": t.branch, "ForgeURL": t.url, "Approve": t.approver != "",
+		"Utilities": cmp.Or(t.pods.Utilities, "ghcr.io/prow-ci/podutil"), "Bucket": cmp.Or(t.pods.Bucket, "prow-artifacts"), "Secret": t.pods.Secret,
 	}
 	for name, to := range map[string]string{"config.yaml": p.Config, "plugins.yaml": p.PluginConfig} {
 		if _, err := os.Stat(to); err == nil {

@@ -26,11 +26,21 @@ type TryOptions struct {
 	Repo      string // an existing git repository to bring in
 	Engine    string
 	Faults    []string
-	Self      []string
-	Version   string
-	Out       io.Writer
-	Log       *slog.Logger
-	Now       prow.Clock
+
+	Cluster *ClusterOptions // jobs are resources and pods there; nil: on this machine
+	Pods    PodOptions      // what pods need of the trial's configuration
+	Self    []string
+	Version string
+	Out     io.Writer
+	Log     *slog.Logger
+	Now     prow.Clock
+}
+
+// PodOptions say what pods of a trial are made of and where their files go.
+type PodOptions struct {
+	Utilities string // image of the utilities
+	Bucket    string // address, as s3://name
+	Secret    string // in the pods' namespace, with the credentials of an S3 bucket; "" for none
 }
 
 // Try runs a forge and all of Prow, plays a change through, and stays up until ctx
@@ -77,6 +87,9 @@ func Try(ctx context.Context, o TryOptions) (err error) {
 
 func try(ctx context.Context, o *TryOptions, pages, forge net.Listener, begun time.Time) error {
 	engine, note := tryEngine(ctx, o.Engine)
+	if o.Cluster != nil {
+		note = "run as pods of the Kubernetes cluster (as asked)"
+	}
 	t, err := openTrial(ctx, o, "http://"+forge.Addr().String(), "http://"+pages.Addr().String())
 	if err != nil {
 		return err
@@ -87,7 +100,7 @@ func try(ctx context.Context, o *TryOptions, pages, forge net.Listener, begun ti
 		return err
 	}
 	s, err := New(ctx, Options{
-		Data: filepath.Join(o.Data, "prow"), Addr: pages.Addr().String(), Paths: paths, Engine: engine,
+		Data: filepath.Join(o.Data, "prow"), Addr: pages.Addr().String(), Paths: paths, Engine: engine, Cluster: o.Cluster,
 		ForgeAPI: t.url + "/api/v3", ForgeGraphQL: t.url + "/api/graphql", ForgeURL: t.url, GitUser: bot,
 		Token:   func(context.Context) (string, error) { return t.tokens[bot], nil },
 		Secrets: func() ([]byte, error) { return []byte(t.secret), nil },

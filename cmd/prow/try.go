@@ -7,8 +7,9 @@ import (
 
 func tryCommand() *cobra.Command {
 	var (
-		o     server.TryOptions
-		level string
+		o       server.TryOptions
+		level   string
+		cluster server.ClusterOptions
 	)
 	cmd := &cobra.Command{
 		Use:   "try",
@@ -19,10 +20,15 @@ its jobs run, a failing test is fixed by a second push, the change is reviewed
 by /lgtm and /approve, merged, and the job after the merge runs.
 
 Then it stays up: open a pull request with git push, in the browser, or with gh;
-comment; watch the log; see it merge. Ctrl-C ends it.`,
+comment; watch the log; see it merge. Ctrl-C ends it.
+
+With --runner kubernetes the jobs are ProwJob resources and pods of a cluster; its
+pods have to reach --forge-addr, and "prow install --crds | kubectl apply -f -" has
+to have been there.`,
 		Example: `  prow try
   prow try --once --json
-  prow try --repo . --data ~/prow-trial`,
+  prow try --repo . --data ~/prow-trial
+  prow try --runner kubernetes --forge-addr 192.0.2.7:8081 --bucket s3://prow --bucket-secret s3 --s3-credentials-file s3.json`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			log, err := logger(level, false)
@@ -30,6 +36,9 @@ comment; watch the log; see it merge. Ctrl-C ends it.`,
 				return err
 			}
 			o.Log, o.Version, o.Out = log, version, cmd.OutOrStdout()
+			if o.Engine == server.Kubernetes {
+				o.Cluster = &cluster
+			}
 			if o.Self, err = self(); err != nil {
 				return err
 			}
@@ -43,7 +52,12 @@ comment; watch the log; see it merge. Ctrl-C ends it.`,
 	f.StringVar(&o.Addr, "addr", "127.0.0.1:8080", "address of Prow's pages")
 	f.StringVar(&o.ForgeAddr, "forge-addr", "127.0.0.1:8081", "address of the forge")
 	f.StringVar(&o.Repo, "repo", "", "an existing git repository to bring in instead of the made one")
-	f.StringVar(&o.Engine, "runner", "auto", "how jobs run: auto, docker, podman, process")
+	f.StringVar(&o.Engine, "runner", "auto", "how jobs run: auto, docker, podman, process, kubernetes")
+	f.StringSliceVar(&cluster.Kubeconfig.Files, "kubeconfig", nil, "with --runner kubernetes: the cluster (default: where kubectl looks)")
+	f.StringVar(&o.Pods.Utilities, "utilities", "", "with --runner kubernetes: image of podutil")
+	f.StringVar(&o.Pods.Bucket, "bucket", "", "with --runner kubernetes: address of the bucket for the files of runs, as s3://name")
+	f.StringVar(&o.Pods.Secret, "bucket-secret", "", "with --runner kubernetes: Secret in namespace prow-jobs whose service-account.json opens that S3 bucket")
+	f.StringVar(&cluster.Storage.S3Credentials, "s3-credentials-file", "", "with --runner kubernetes: the same credentials, for Prow itself")
 	f.StringArrayVar(&o.Faults, "fault", nil, "a fault of the forge: 'METHOD PATH EFFECT PROBABILITY', as in 'POST /repos/*/statuses/* 502 0.1'")
 	f.StringVar(&level, "log-level", "error", "debug, info, warn or error")
 	return cmd
