@@ -75,18 +75,19 @@ func (d *drawer) object(t reflect.Type, loose bool, at string) *Shape {
 		s.Doc = d.words.doc(at)
 		d.known[id] = s
 	}
-	var theirs map[string]string
-	if x, ok := reflect.Zero(t).Interface().(interface{ SwaggerDoc() map[string]string }); ok {
-		theirs = x.SwaggerDoc()
-		s.Doc, s.Foreign = theirs[""], true
+	if docs := theirs(t); docs != nil {
+		s.Doc, s.Foreign = docs[""], true
 	}
 	d.keys(s, t, loose, at, 0, map[string]int{})
-	for _, k := range s.Keys {
-		if k.Doc == "" {
-			k.Doc = theirs[k.Name]
-		}
-	}
 	return s
+}
+
+// theirs is what Kubernetes says of a type of its own and its keys; nil: it is ours.
+func theirs(t reflect.Type) map[string]string {
+	if x, ok := reflect.Zero(t).Interface().(interface{ SwaggerDoc() map[string]string }); ok {
+		return x.SwaggerDoc()
+	}
+	return nil
 }
 
 // name gives a definition a name that no other has.
@@ -111,6 +112,7 @@ func (d *drawer) name(id drawn) string {
 // keys lists the keys of t as encoding/json does: of two with one name the less
 // deeply embedded counts.
 func (d *drawer) keys(s *Shape, t reflect.Type, loose bool, at string, depth int, depths map[string]int) {
+	docs := theirs(t)
 	for i := range t.NumField() {
 		f := t.Field(i)
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
@@ -133,7 +135,9 @@ func (d *drawer) keys(s *Shape, t reflect.Type, loose bool, at string, depth int
 			continue
 		}
 		depths[name] = depth
-		d.add(s, d.key(name, f, loose && depth == 0, at))
+		k := d.key(name, f, loose && depth == 0, at)
+		k.Doc = cmp.Or(k.Doc, docs[name])
+		d.add(s, k)
 	}
 }
 
