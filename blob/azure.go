@@ -74,13 +74,7 @@ func (a *azure) doAzure(ctx context.Context, key string, query url.Values, x cal
 }
 
 func (a *azure) readAzure(ctx context.Context, key string, query url.Values, x call) ([]byte, http.Header, error) {
-	res, err := a.doAzure(ctx, key, query, x)
-	if err != nil {
-		return nil, nil, err
-	}
-	defer res.Body.Close()
-	b, err := io.ReadAll(res.Body)
-	return b, res.Header, err
+	return readAll(ctx, func() (*http.Response, error) { return a.doAzure(ctx, key, query, x) })
 }
 
 func (a *azure) stat(ctx context.Context, key string) (attrs, error) {

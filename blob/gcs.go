@@ -214,23 +214,14 @@ func (p *gcsParts) part(ctx context.Context, b []byte, last bool) error {
 	if last {
 		total = strconv.FormatInt(p.sent+int64(len(b)), 10)
 	}
-	for i := 1; ; i++ {
+	for range tries { // the store may keep a part of a part
 		content := "bytes */" + total
 		if len(b) > 0 {
 			content = fmt.Sprintf("bytes %d-%d/%s", p.sent, p.sent+int64(len(b))-1, total)
 		}
 		kept, done, err := p.send(ctx, content, b)
-		if err != nil {
-			if i == tries || !passes(err) || ctx.Err() != nil || !sleep(ctx, pause(i, err)) {
-				return err
-			}
-			// How far did it come?
-			if kept, done, err = p.send(ctx, "bytes */"+total, nil); err != nil {
-				continue
-			}
-		}
-		if done {
-			return nil
+		if err != nil || done {
+			return err
 		}
 		n := kept - p.sent
 		if n < 0 || n > int64(len(b)) {
@@ -240,16 +231,15 @@ func (p *gcsParts) part(ctx context.Context, b []byte, last bool) error {
 		if len(b) == 0 && !last {
 			return nil
 		}
-		if i == 2*tries {
-			return errors.New("the store does not take all of an upload")
-		}
 	}
+	return errors.New("the store does not take all of an upload")
 }
 
-// send sends some bytes and returns how many are kept of all, or that all is done.
+// send sends some bytes, again and again if need be, since the store knows where they
+// belong; it returns how many are kept of all, or that all is done.
 func (p *gcsParts) send(ctx context.Context, content string, b []byte) (kept int64, done bool, err error) {
 	res, err := p.g.do(ctx, call{
-		method: http.MethodPut, url: p.where, body: notNil(b), once: true, also: []int{resumeIncomplete},
+		method: http.MethodPut, url: p.where, body: notNil(b), also: []int{resumeIncomplete},
 		header: http.Header{"Content-Range": {content}},
 	})
 	if err != nil {

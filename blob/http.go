@@ -75,14 +75,19 @@ func (c *caller) do(ctx context.Context, x call) (*http.Response, error) {
 
 // read makes a call and reads its small answer.
 func (c *caller) read(ctx context.Context, x call) ([]byte, http.Header, error) {
+	return readAll(ctx, func() (*http.Response, error) { return c.do(ctx, x) })
+}
+
+// readAll reads an answer, and asks for it again if it breaks off.
+func readAll(ctx context.Context, do func() (*http.Response, error)) ([]byte, http.Header, error) {
 	for i := 1; ; i++ {
-		res, err := c.do(ctx, x)
+		res, err := do()
 		if err != nil {
 			return nil, nil, err
 		}
 		b, err := io.ReadAll(res.Body)
 		_ = res.Body.Close() // it was read
-		if err == nil || i == tries || x.once || ctx.Err() != nil {
+		if err == nil || i == tries || ctx.Err() != nil {
 			return b, res.Header, err
 		}
 	}

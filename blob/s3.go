@@ -100,13 +100,7 @@ func (s *s3) doS3(ctx context.Context, key string, query url.Values, x call) (*h
 }
 
 func (s *s3) readS3(ctx context.Context, key string, query url.Values, x call) ([]byte, http.Header, error) {
-	res, err := s.doS3(ctx, key, query, x)
-	if err != nil {
-		return nil, nil, err
-	}
-	defer res.Body.Close()
-	b, err := io.ReadAll(res.Body)
-	return b, res.Header, err
+	return readAll(ctx, func() (*http.Response, error) { return s.doS3(ctx, key, query, x) })
 }
 
 func headAttrs(key string, h http.Header, size int64) attrs {

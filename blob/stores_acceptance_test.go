@@ -11,13 +11,17 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log"
 	"net"
 	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/iotest"
 	"time"
@@ -113,14 +117,22 @@ func TestS3(t *testing.T) {
 		"access_key": "ak", "secret_key": "a-secret",
 	})
 	n := 0
-	try(t, aStore{"s3", func(t *testing.T) prow.Artifacts {
-		n++
-		name := fmt.Sprintf("bucket-%d", n)
-		if err := os.Mkdir(filepath.Join(root, name), 0o755); err != nil {
-			t.Fatal(err)
+	with := func(key string) func(t *testing.T) prow.Artifacts {
+		return func(t *testing.T) prow.Artifacts {
+			n++
+			name := fmt.Sprintf("bucket-%d", n)
+			if err := os.Mkdir(filepath.Join(root, name), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			return openAt(t, "s3://"+name, blob.Options{S3Credentials: key})
 		}
-		return openAt(t, "s3://"+name, blob.Options{S3Credentials: key})
-	}, true})
+	}
+	try(t, aStore{"s3", with(key), true})
+	t.Run("that falters", func(t *testing.T) {
+		key := secretJSON(t, map[string]any{"endpoint": faltering(t, port), "s3_force_path_style": true, "access_key": "ak", "secret_key": "a-secret"})
+		prowtest.Artifacts(t, with(key))
+		large(t, with(key)(t))
+	})
 
 	t.Run("wrong keys are refused, and read again from the file when they change", func(t *testing.T) {
 		if err := os.Mkdir(filepath.Join(root, "changing"), 0o755); err != nil {
@@ -162,11 +174,12 @@ func TestS3(t *testing.T) {
 func TestGCS(t *testing.T) {
 	dir, port := storage(t), freePort(t)
 	host := "127.0.0.1:" + port
+	bad := faltering(t, port)
 	serve(t, port, nil, filepath.Join(dir, "fake-gcs-server"), "-scheme", "http", "-host", "127.0.0.1", "-port", port,
-		"-public-host", host, "-external-url", "http://"+host, "-backend", "memory")
+		"-public-host", host, "-external-url", bad, "-backend", "memory")
 	t.Setenv("STORAGE_EMULATOR_HOST", host)
 	n := 0
-	try(t, aStore{"gs", func(t *testing.T) prow.Artifacts {
+	empty := func(t *testing.T) prow.Artifacts {
 		n++
 		name := fmt.Sprintf("bucket-%d", n)
 		res, err := http.Post("http://"+host+"/storage/v1/b?project=p", "application/json", strings.NewReader(`{"name":"`+name+`"}`))
@@ -175,7 +188,13 @@ func TestGCS(t *testing.T) {
 		}
 		_ = res.Body.Close()
 		return openAt(t, "gs://"+name, blob.Options{})
-	}, false})
+	}
+	try(t, aStore{"gs", empty, false})
+	t.Run("that falters", func(t *testing.T) {
+		t.Setenv("STORAGE_EMULATOR_HOST", bad)
+		prowtest.Artifacts(t, empty)
+		large(t, empty(t))
+	})
 }
 
 // The account that azurite knows, as published.
@@ -214,36 +233,7 @@ func openAt(t *testing.T, address string, o blob.Options) prow.Artifacts {
 func try(t *testing.T, s aStore) {
 	t.Run("suite", func(t *testing.T) { prowtest.Artifacts(t, s.open) })
 
-	t.Run("large files, written in parts", func(t *testing.T) {
-		a := s.open(t)
-		for _, size := range []int{8 << 20, 8<<20 + 1, 21<<20 + 12345} {
-			want := make([]byte, size)
-			_, _ = rand.Read(want)
-			w, err := a.Create(t.Context(), "dir/large.bin")
-			if err != nil {
-				t.Fatal(err)
-			}
-			if _, err := io.Copy(struct{ io.Writer }{w}, bytes.NewReader(want)); err != nil {
-				t.Fatal(err)
-			}
-			if err := w.Close(); err != nil {
-				t.Fatal(err)
-			}
-			f, err := a.Open("dir/large.bin")
-			if err != nil {
-				t.Fatal(err)
-			}
-			got, err := io.ReadAll(f)
-			if err != nil || !bytes.Equal(got, want) {
-				t.Errorf("%d bytes came back as %d, %v", size, len(got), err)
-			}
-			part := make([]byte, 1000)
-			if _, err := f.(io.ReaderAt).ReadAt(part, int64(size-1000)); err != nil || !bytes.Equal(part, want[size-1000:]) {
-				t.Errorf("the end differs: %v", err)
-			}
-			_ = f.Close()
-		}
-	})
+	t.Run("large files, written in parts", func(t *testing.T) { large(t, s.open(t)) })
 	t.Run("a large file that is cancelled never appears", func(t *testing.T) {
 		a := s.open(t)
 		ctx, cancel := context.WithCancel(t.Context())
@@ -369,4 +359,78 @@ func fill(t *testing.T, a prow.Artifacts, dir string, names []string) {
 			t.Fatal(err)
 		}
 	}
+}
+
+// large writes files that come in parts, and reads them.
+func large(t *testing.T, a prow.Artifacts) {
+	t.Helper()
+	for _, size := range []int{8 << 20, 8<<20 + 1, 21<<20 + 12345} {
+		want := make([]byte, size)
+		_, _ = rand.Read(want)
+		w, err := a.Create(t.Context(), "dir/large.bin")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.Copy(struct{ io.Writer }{w}, bytes.NewReader(want)); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		f, err := a.Open("dir/large.bin")
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := io.ReadAll(f)
+		if err != nil || !bytes.Equal(got, want) {
+			t.Errorf("%d bytes came back as %d, %v", size, len(got), err)
+		}
+		part := make([]byte, 1000)
+		if _, err := f.(io.ReaderAt).ReadAt(part, int64(size-1000)); err != nil || !bytes.Equal(part, want[size-1000:]) {
+			t.Errorf("the end differs: %v", err)
+		}
+		_ = f.Close()
+	}
+}
+
+// faltering stands before a store: it loses every third request and cuts every
+// seventh answer. It returns its address.
+func faltering(t *testing.T, port string) string {
+	t.Helper()
+	var n atomic.Int64
+	proxy := &httputil.ReverseProxy{
+		Rewrite: func(r *httputil.ProxyRequest) { // the host stays: it is signed
+			r.Out.URL.Scheme, r.Out.URL.Host, r.Out.Host = "http", "127.0.0.1:"+port, r.In.Host
+		},
+		ErrorLog: log.New(io.Discard, "", 0),
+	}
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch i := n.Add(1); {
+		case i%3 == 0:
+			http.Error(w, "not now", http.StatusServiceUnavailable)
+		case i%7 == 0 && r.Method == http.MethodGet:
+			proxy.ServeHTTP(&cut{ResponseWriter: w}, r)
+		default:
+			proxy.ServeHTTP(w, r)
+		}
+	}))
+	t.Cleanup(s.Close)
+	return s.URL
+}
+
+// cut breaks off in the middle of an answer.
+type cut struct {
+	http.ResponseWriter
+	n int
+}
+
+func (c *cut) Write(p []byte) (int, error) {
+	if c.n++; c.n > 1 || len(p) < 2 {
+		panic(http.ErrAbortHandler)
+	}
+	if _, err := c.ResponseWriter.Write(p[:len(p)/2]); err != nil {
+		return 0, err
+	}
+	c.ResponseWriter.(http.Flusher).Flush()
+	panic(http.ErrAbortHandler)
 }
