@@ -6,11 +6,13 @@ import (
 	"io/fs"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
 
 	prow "github.com/prow-ci/prow"
+	"go.yaml.in/yaml/v4"
 )
 
 // Inspection is a configuration as far as it could be put together, what was
@@ -44,6 +46,37 @@ func (p Place) At(more ...any) Place {
 
 // Name is the path as Problem.Path has it.
 func (p Place) Name() string { return trail(p.Path).String() }
+
+// ParsePath reads what Problem.Path has.
+func ParsePath(path string) []any {
+	var out []any
+	for path != "" {
+		path = strings.TrimPrefix(path, ".")
+		end := strings.IndexAny(path, ".[")
+		switch {
+		case strings.HasPrefix(path, "["):
+			number, rest, _ := strings.Cut(path[1:], "]")
+			i, err := strconv.Atoi(number)
+			if err != nil {
+				return out
+			}
+			out, path = append(out, i), rest
+			continue
+		case strings.HasPrefix(path, `"`):
+			quoted, err := strconv.QuotedPrefix(path)
+			if err != nil {
+				return out
+			}
+			key, _ := strconv.Unquote(quoted)
+			out, path = append(out, key), path[len(quoted):]
+			continue
+		case end < 0:
+			end = len(path)
+		}
+		out, path = append(out, path[:end]), path[end:]
+	}
+	return out
+}
 
 // PlacedQuery is a query of tide as it is written, before equal ones are merged.
 type PlacedQuery struct {
@@ -104,6 +137,27 @@ func (x *Inspection) Main(path ...any) Place {
 // InPlugins returns where the path stands: in plugins.yaml or the shard of it
 // that has most of it.
 func (x *Inspection) InPlugins(path ...any) Place {
+	if len(path) > 1 {
+		if i, ok := path[1].(int); ok {
+			return x.inList(path, i)
+		}
+	}
+	return x.longest(x.in.plugins, x.in.pluginExtra, path)
+}
+
+// inList is InPlugins for the entry i of a list: the lists of several files are
+// joined in their order.
+func (x *Inspection) inList(path []any, i int) Place {
+	for _, s := range append([]*source{x.in.plugins}, x.in.pluginExtra...) {
+		if s == nil {
+			continue
+		}
+		n := x.tree(s.name).length(path[:1])
+		if i < n {
+			return Place{File: s.name, Path: append([]any{path[0], i}, path[2:]...)}
+		}
+		i -= n
+	}
 	return x.longest(x.in.plugins, x.in.pluginExtra, path)
 }
 
@@ -197,6 +251,28 @@ func (x *Inspection) tree(file string) *tree {
 	return t
 }
 
+// length returns how many entries the list at p has.
+func (t *tree) length(p trail) int {
+	n := t.root
+	for _, step := range p {
+		if n == nil {
+			return 0
+		}
+		_, n = child(resolved(n), step, 0)
+	}
+	if n = resolved(n); n == nil || n.Kind != yaml.SequenceNode {
+		return 0
+	}
+	return len(n.Content)
+}
+
+func resolved(n *yaml.Node) *yaml.Node {
+	for n != nil && n.Alias != nil {
+		n = n.Alias
+	}
+	return n
+}
+
 // reach returns how many steps of p lead somewhere.
 func (t *tree) reach(p trail) int {
 	n := t.root
@@ -204,10 +280,7 @@ func (t *tree) reach(p trail) int {
 		if n == nil {
 			return i
 		}
-		for n.Alias != nil {
-			n = n.Alias
-		}
-		_, v := child(n, step, 0)
+		_, v := child(resolved(n), step, 0)
 		if v == nil {
 			return i
 		}

@@ -101,6 +101,20 @@ func TestUnsettledIsLookedAtAgain(t *testing.T) {
 	}
 }
 
+// Where the kernel tells nothing, looking every second has to do.
+func TestPolling(t *testing.T) {
+	t.Parallel()
+	name := filepath.Join(t.TempDir(), "config.yaml")
+	aged(t, name, "a: 1", time.Hour)
+	w := newWatcher(Paths{Config: name}, slog.New(slog.DiscardHandler))
+	w.close()
+	w.fs = nil
+	aged(t, name, "a: 23", time.Minute)
+	if !w.next(t.Context()) {
+		t.Error("a change was not seen")
+	}
+}
+
 func TestConcerns(t *testing.T) {
 	t.Parallel()
 	w := newWatcher(Paths{Config: filepath.Join(t.TempDir(), "c")}, slog.New(slog.DiscardHandler))

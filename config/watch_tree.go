@@ -105,6 +105,7 @@ func (t *fileTree) list(name string, info fs.FileInfo) *listing {
 	}
 	for _, e := range entries {
 		switch full := filepath.Join(name, e.Name()); {
+		case e.IsDir() && strings.HasPrefix(e.Name(), ".."): // what is in it is seen through the links that lead there
 		case e.IsDir():
 			l.dirs = append(l.dirs, full)
 		case e.Type()&fs.ModeSymlink != 0 || t.matters(e.Name()):
