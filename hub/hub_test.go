@@ -66,6 +66,7 @@ func TestTheEndOfAWatch(t *testing.T) {
 	t.Parallel()
 	var h hub.Hub
 	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
 	for range h.Watch(ctx, func(context.Context) ([]string, error) { return []string{"a"}, nil }) {
 		cancel()
 	}
