@@ -131,6 +131,9 @@ func (c *caller) try(ctx context.Context, x call) (*http.Response, error) {
 	if s, err := strconv.Atoi(res.Header.Get("Retry-After")); err == nil {
 		e.after = time.Duration(s) * time.Second
 	}
+	if e.status/100 == 4 && e.Unwrap() == nil && !passes(e) {
+		return nil, prow.Final(e) // we ask for what cannot be
+	}
 	return nil, e
 }
 

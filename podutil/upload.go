@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -39,6 +40,8 @@ type upload struct {
 	// latestLock is a file locked while latest-build.txt changes; "" for none.
 	latestLock string
 
+	failed atomic.Int32 // puts in a row
+
 	mu       sync.Mutex
 	errs     []error
 	warnings []string
@@ -62,11 +65,23 @@ func (u *upload) warn(format string, args ...any) {
 
 func (u *upload) name(file string) string { return path.Join(u.dir, file) }
 
-// put writes one file of the artifacts, from a source that can be read again.
+// put writes one file of the artifacts, from a source that can be read again. Where
+// several in a row failed however often they were tried, the others are tried once:
+// a test must not wait for hours for a store that is gone.
 func (u *upload) put(name string, served prow.Served, write func(w io.Writer) error) error {
+	err := u.tries(name, served, write)
+	if err == nil {
+		u.failed.Store(0)
+	} else {
+		u.failed.Add(1)
+	}
+	return err
+}
+
+func (u *upload) tries(name string, served prow.Served, write func(w io.Writer) error) error {
 	for i := 1; ; i++ {
 		err := u.try(name, served, write)
-		if err == nil || i == uploadTries || u.ctx.Err() != nil || prow.IsFinal(err) ||
+		if err == nil || i == uploadTries || u.failed.Load() >= uploaders || u.ctx.Err() != nil || prow.IsFinal(err) ||
 			errors.Is(err, fs.ErrInvalid) || errors.Is(err, syscall.ENOSPC) || errors.Is(err, errLeftOut) {
 			return err
 		}
