@@ -28,7 +28,7 @@ type ClusterOptions struct {
 	// them as resources in the cluster.
 	Database func() (string, error)
 	Storage  blob.Options // credentials of buckets
-	Identity string       // of this process among its replicas; default the host's name, which in a pod is the pod's
+	Identity string       // of this process among its replicas; default the host's name and something new at each start
 }
 
 // singletons are the components of which one process at a time does the work.

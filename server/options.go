@@ -3,6 +3,7 @@ package server
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"fmt"
 	"log/slog"
 	"os"
@@ -114,7 +115,7 @@ func (o *Options) complete() error {
 	}
 	if o.Cluster != nil {
 		own := *o.Cluster
-		own.Identity = cmp.Or(own.Identity, o.Node)
+		own.Identity = cmp.Or(own.Identity, o.Node+"-"+strings.ToLower(rand.Text()[:6]))
 		o.Cluster = &own
 	}
 	if o.Log == nil {
