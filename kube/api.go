@@ -133,16 +133,28 @@ func failure(r request, res *http.Response, body []byte) error {
 	}
 	text := strings.TrimSpace(string(body[:min(len(body), 300)]))
 	return &apierrors.StatusError{ErrStatus: metav1.Status{
-		Status: metav1.StatusFailure, Code: int32(res.StatusCode), Reason: reasons[res.StatusCode],
+		Status: metav1.StatusFailure, Code: int32(res.StatusCode), Reason: reason(res.StatusCode),
 		Message: fmt.Sprintf("%s %s: %s: %s", r.method, r.path, res.Status, text),
 	}}
 }
 
-// reasons of answers that say no more than their code, such as those of proxies.
-var reasons = map[int]metav1.StatusReason{
-	http.StatusUnauthorized: metav1.StatusReasonUnauthorized, http.StatusForbidden: metav1.StatusReasonForbidden,
-	http.StatusNotFound: metav1.StatusReasonNotFound, http.StatusConflict: metav1.StatusReasonConflict,
-	http.StatusGone: metav1.StatusReasonGone, http.StatusTooManyRequests: metav1.StatusReasonTooManyRequests,
+// reason is that of an answer which says no more than its code, as a proxy's.
+func reason(code int) metav1.StatusReason {
+	switch code {
+	case http.StatusUnauthorized:
+		return metav1.StatusReasonUnauthorized
+	case http.StatusForbidden:
+		return metav1.StatusReasonForbidden
+	case http.StatusNotFound:
+		return metav1.StatusReasonNotFound
+	case http.StatusConflict:
+		return metav1.StatusReasonConflict
+	case http.StatusGone:
+		return metav1.StatusReasonGone
+	case http.StatusTooManyRequests:
+		return metav1.StatusReasonTooManyRequests
+	}
+	return metav1.StatusReasonUnknown
 }
 
 // passes reports whether a failed call may work later just as it is.

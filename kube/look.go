@@ -97,7 +97,7 @@ func cut(p *corev1.Pod) (why string, ok bool) {
 		return "", false
 	}
 	message := said(p.Status.Message)
-	if why, ok := cutReasons[p.Status.Reason]; ok {
+	if why := cutBy(p.Status.Reason); why != "" {
 		return why + message, true
 	}
 	if p.Status.Phase == corev1.PodUnknown {
@@ -107,37 +107,52 @@ func cut(p *corev1.Pod) (why string, ok bool) {
 		if c.Type != corev1.DisruptionTarget || c.Status != corev1.ConditionTrue {
 			continue
 		}
-		if why, ok := disruptions[c.Reason]; ok {
-			return why + said(c.Message), true
-		}
-		return "Its pod was taken away (" + c.Reason + ")" + said(c.Message), true
+		return disruptedBy(c.Reason) + said(c.Message), true
 	}
 	return "", false
 }
 
-// cutReasons are what the status of a pod gives as the reason of its end.
-var cutReasons = map[string]string{
-	"Evicted":                  "The node evicted its pod",
-	"NodeLost":                 "The node of its pod was lost",
-	"NodeShutdown":             "The node of its pod was shut down",
-	"Terminated":               "The node of its pod was shut down",
-	"Shutdown":                 "The node of its pod was shut down",
-	"Preempting":               "Its pod had to give way to a more important one",
-	"NodeAffinity":             "The node did not take its pod after all",
-	"OutOfcpu":                 "The node did not take its pod after all: it has no processor time left",
-	"OutOfmemory":              "The node did not take its pod after all: it has no memory left",
-	"OutOfpods":                "The node did not take its pod after all: it has too many pods",
-	"OutOfephemeral-storage":   "The node did not take its pod after all: it has no disk space left",
-	"UnexpectedAdmissionError": "The node did not take its pod after all",
+// cutBy says what a reason in the status of a pod means, if it is that the run
+// was cut off.
+func cutBy(reason string) string {
+	switch reason {
+	case "Evicted":
+		return "The node evicted its pod"
+	case "NodeLost":
+		return "The node of its pod was lost"
+	case "NodeShutdown", "Terminated", "Shutdown":
+		return "The node of its pod was shut down"
+	case "Preempting":
+		return "Its pod had to give way to a more important one"
+	case "OutOfcpu":
+		return "The node did not take its pod after all: it has no processor time left"
+	case "OutOfmemory":
+		return "The node did not take its pod after all: it has no memory left"
+	case "OutOfpods":
+		return "The node did not take its pod after all: it has too many pods"
+	case "OutOfephemeral-storage":
+		return "The node did not take its pod after all: it has no disk space left"
+	case "NodeAffinity", "UnexpectedAdmissionError":
+		return "The node did not take its pod after all"
+	}
+	return ""
 }
 
-// disruptions are what the condition DisruptionTarget gives as its reason.
-var disruptions = map[string]string{
-	corev1.PodReasonPreemptionByScheduler: "Its pod had to give way to a more important one",
-	corev1.PodReasonTerminationByKubelet:  "The node evicted its pod",
-	"DeletionByTaintManager":              "The node of its pod was lost",
-	"DeletionByPodGC":                     "The node of its pod is gone",
-	"EvictionByEvictionAPI":               "Its pod was evicted, as when a node is drained",
+// disruptedBy says what the reason of a DisruptionTarget means.
+func disruptedBy(reason string) string {
+	switch reason {
+	case corev1.PodReasonPreemptionByScheduler:
+		return "Its pod had to give way to a more important one"
+	case corev1.PodReasonTerminationByKubelet:
+		return "The node evicted its pod"
+	case "DeletionByTaintManager":
+		return "The node of its pod was lost"
+	case "DeletionByPodGC":
+		return "The node of its pod is gone"
+	case "EvictionByEvictionAPI":
+		return "Its pod was evicted, as when a node is drained"
+	}
+	return "Its pod was taken away (" + reason + ")"
 }
 
 // done reports whether all containers ended by themselves.
@@ -164,6 +179,8 @@ func over(p *corev1.Pod) (state prow.State, why string, ok bool) {
 		return prow.Aborted, stop, true
 	case p.Status.Phase == corev1.PodFailed && p.Status.Reason == "DeadlineExceeded":
 		return prow.Failure, "It ran for longer than the active_deadline_seconds of its pod allow.", true
+	case p.Status.Phase == corev1.PodFailed && ours(culprit(p)):
+		return prow.Error, failed(p), true
 	case p.Status.Phase == corev1.PodFailed:
 		return prow.Failure, failed(p), true
 	}
@@ -171,7 +188,7 @@ func over(p *corev1.Pod) (state prow.State, why string, ok bool) {
 		if t := c.State.Terminated; t != nil && t.Reason == oomKilled {
 			return prow.Error, outOfMemory(p, c.Name), true
 		}
-		if w := c.State.Waiting; w != nil && hopeless[w.Reason] {
+		if w := c.State.Waiting; w != nil && (w.Reason == "InvalidImageName" || w.Reason == "ErrImageNeverPull") { // time does not mend these
 			return prow.Error, image(c, w), true
 		}
 	}
@@ -182,9 +199,6 @@ func over(p *corev1.Pod) (state prow.State, why string, ok bool) {
 }
 
 const oomKilled = "OOMKilled"
-
-// hopeless are reasons to wait that time does not mend.
-var hopeless = map[string]bool{"InvalidImageName": true, "ErrImageNeverPull": true}
 
 // unfinished names a container that did not end with 0.
 func unfinished(p *corev1.Pod) string {
@@ -235,6 +249,12 @@ func culprit(p *corev1.Pod) *corev1.ContainerStatus {
 		}
 	}
 	return utility
+}
+
+// ours reports whether a container is one of Prow's utilities: if it failed, the
+// test did not say no.
+func ours(c *corev1.ContainerStatus) bool {
+	return c != nil && slices.Contains([]string{podspec.CloneRefs, podspec.InitUpload, podspec.PlaceEntrypoint, podspec.Sidecar}, c.Name)
 }
 
 // failed says why a run failed whose containers all ended.

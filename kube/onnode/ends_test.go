@@ -115,7 +115,7 @@ func TestEnds(t *testing.T) {
 		{id: "clone", job: func(j *prow.Job) {
 			j.Spec.DecorationConfig = &prow.DecorationConfig{}
 			j.Spec.ExtraRefs = []prow.Refs{{Org: "o", Repo: "r", BaseRef: "main", CloneURI: "https://127.0.0.1:1/o/r"}}
-		}, want: prow.Run{Phase: prow.Ended, Verdict: prow.Failure}},
+		}, want: prow.Run{Phase: prow.Ended, Verdict: prow.Error}},
 		{id: "deleted", then: []func(*testing.T){running("deleted"), kubectl("delete", "pod", "deleted", "--wait=false")}, want: prow.Run{Phase: prow.Ended, Verdict: prow.Error}, say: "deleted by somebody else"},
 		{id: "evicted", then: []func(*testing.T){running("evicted"), func(t *testing.T) {
 			if _, err := shared.Do(t.Context(), "POST", "/api/v1/namespaces/"+ns+"/pods/evicted/eviction", strings.NewReader(`{"apiVersion":"policy/v1","kind":"Eviction","metadata":{"name":"evicted"}}`), "Content-Type: application/json"); err != nil {

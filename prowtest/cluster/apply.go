@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"os/exec"
+	"time"
 )
 
 // Apply hands manifests to kubectl apply, as a person does, and waits until
@@ -18,8 +19,16 @@ func (c *Cluster) Apply(ctx context.Context, manifests []byte) error {
 	if !bytes.Contains(manifests, []byte("kind: CustomResourceDefinition")) {
 		return nil
 	}
-	_, err := c.Kubectl(ctx, manifests, "wait", "--for=condition=Established", "--timeout=60s", "-f", "-")
-	return err
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	for {
+		// Until the first condition is written, kubectl does not wait but fails.
+		_, err := c.Kubectl(ctx, manifests, "wait", "--for=condition=Established", "--timeout=60s", "-f", "-")
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
 }
 
 // Kubectl runs kubectl as the administrator and returns what it prints.
