@@ -91,6 +91,8 @@ func Inspect(ctx context.Context, p Paths) *Inspection {
 	x := &Inspection{Config: &Config{Plugins: &Plugins{}, Loaded: time.Now(), res: l.res, codec: l.codec}, in: &inputs{}, own: map[string]*source{}, trees: map[string]*tree{}}
 	rep := &report{}
 	x.read(ctx, l, rep)
+	// What is decoded from now on is no file: its nodes must not pass for a file's.
+	x.Config.codec.roots, x.Config.Plugins.codec.roots = nil, nil
 	x.Problems = append(rep.errors(x.in), rep.warnings(x.in)...)
 	x.Files = len(x.in.all())
 	return x

@@ -13,7 +13,10 @@ import (
 	"github.com/rogpeppe/go-internal/txtar"
 
 	prow "github.com/prow-ci/prow"
+	"github.com/prow-ci/prow/config"
 	"github.com/prow-ci/prow/lint"
+	"github.com/prow-ci/prow/plugin"
+	"github.com/prow-ci/prow/server"
 )
 
 // A script of testdata is an installation and, in the file "want", what is said of
@@ -23,6 +26,7 @@ import (
 //	checks: the checks that run (default: the one that the file is named after)
 //	annotations, clusters, plugins: lists of lint.Options
 //	strict: yes
+//	sections: yes, if the sections of plugins are checked
 //	repo: whose own jobs .prow.yaml or .prow is
 //	owners: repositories with an OWNERS file
 //	installed: owners that installed the GitHub App
@@ -104,6 +108,8 @@ func installation(t *testing.T, archive *txtar.Archive, check string) lint.Optio
 			o.Clusters = list
 		case "plugins":
 			o.Plugins = list
+		case "sections":
+			o.Sections = func(c *config.Config) error { return plugin.CheckSections(server.Plugins(), c) }
 		case "strict":
 			o.Strict = true
 		case "repo":

@@ -273,8 +273,14 @@ func (p *Pass) sections() {
 		return x.Kind == config.KindUnknownPlugin // see unknownPlugins
 	})
 	p.Config.Warnings = nil
-	p.loaded(odd)
-	p.loaded(problems(err))
+	for _, found := range []config.Problems{odd, problems(err)} {
+		for i := range found {
+			if x := &found[i]; x.Snippet == "" && x.Path != "" { // of a section that several files have a part of
+				p.Put(x, p.InPlugins(config.ParsePath(x.Path)...))
+			}
+		}
+		p.loaded(found)
+	}
 }
 
 func problems(err error) config.Problems {
