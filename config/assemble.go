@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	prow "github.com/prow-ci/prow"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -35,7 +36,7 @@ func (l *loader) jobs(c *Config, in *inputs, main *JobConfig, timeout *metav1.Du
 	presets := joinPresets(in, main, rep)
 	s := &shared{
 		namespace: c.PodNamespace, decorateAll: main.DecorateAllJobs, decorations: c.Plank.decorations(),
-		defaults: c.ProwJobDefaultEntries, queues: c.Plank.JobQueueCapacities, presets: presets, presetLabels: labelsOf(presets), precise: l.precise,
+		defaults: c.ProwJobDefaultEntries, queues: c.Plank.JobQueueCapacities, presets: presets, presetLabels: labelsOf(presets), precise: l.precise, added: &atomic.Int64{},
 	}
 	if timeout != nil {
 		s.timeout = &prow.Duration{Duration: timeout.Duration}

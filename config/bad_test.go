@@ -187,6 +187,33 @@ func TestBadRepositories(t *testing.T) {
 	}
 }
 
+// Much of the same is told up to a point, and looked through in bounded time.
+func TestMuchOfTheSame(t *testing.T) {
+	t.Parallel()
+	rows := func(n int, row func(i int) string) string {
+		var b strings.Builder
+		for i := range n {
+			b.WriteString(row(i))
+		}
+		return b.String()
+	}
+	for _, c := range []struct {
+		name, text, want string
+		most             int
+	}{
+		{"unknown keys", rows(5000, func(i int) string { return fmt.Sprintf("x%d: 1\n", i) }), "is not a key that means anything here", 1000},
+		{"one key", rows(20_000, func(int) string { return "log_level: info\n" }), "is there twice", 1000},
+		{"jobs of one name", "periodics:\n" + rows(8000, func(int) string { return "- {name: a, interval: 1h}\n" }), "has no spec", 10_000},
+		{"variables", "periodics: [{name: a, interval: 1h, spec: {containers: [{env: [" + rows(20_000, func(i int) string { return fmt.Sprintf("{name: a%d}, ", i%15_000) }) + "]}]}}]", "is there twice", 5000},
+		{"presets", "presets:\n" + rows(12_000, func(i int) string { return fmt.Sprintf("- {env: [{name: a%d}]}\n", i) }) + "periodics: [{name: a, interval: 1h, " + pod + "}]", "gets more from presets than can be", 1},
+	} {
+		found := config.Check(paths(write(t, mainFile(c.text))))
+		if len(found) == 0 || len(found) > c.most || !strings.Contains(found.Error(), c.want) {
+			t.Errorf("%s: %d findings, the first %v; want at most %d that say %s", c.name, len(found), found[:min(1, len(found))], c.most, c.want)
+		}
+	}
+}
+
 // brokenFS is a file system with a bug.
 type brokenFS struct{}
 

@@ -69,9 +69,10 @@ func checkContainerNames(at spot, containers []corev1.Container) {
 }
 
 func checkEnv(at spot, env []corev1.EnvVar, t prow.Type, decorated bool) {
+	twice := repeated(len(env), func(i int) string { return env[i].Name })
 	for i, e := range env {
 		switch {
-		case slices.ContainsFunc(env[:i], func(o corev1.EnvVar) bool { return o.Name == e.Name }):
+		case twice(i):
 			at.at(i, "name").wrong(fmt.Sprintf("variable %q is there twice", e.Name))
 		case reservedEnv(e.Name, t):
 			at.at(i, "name").wrong(fmt.Sprintf("variable %q is set by Prow itself in a %s", e.Name, t))
@@ -79,6 +80,28 @@ func checkEnv(at spot, env []corev1.EnvVar, t prow.Type, decorated bool) {
 			at.at(i, "name").warn(KindNoEffect, fmt.Sprintf("variable %q is set by Prow itself in a decorated job, so this value is not used", e.Name), "remove it")
 		}
 	}
+}
+
+// repeated returns a function that tells whether a name is there earlier in a
+// list, too.
+func repeated(n int, name func(i int) string) func(i int) bool {
+	if n < 50 {
+		return func(i int) bool {
+			for j := range i {
+				if name(j) == name(i) {
+					return true
+				}
+			}
+			return false
+		}
+	}
+	first := make(map[string]int, n)
+	for i := range n {
+		if _, ok := first[name(i)]; !ok {
+			first[name(i)] = i
+		}
+	}
+	return func(i int) bool { return first[name(i)] < i }
 }
 
 // reservedEnv reports whether Prow sets the variable in jobs of the type.
@@ -103,12 +126,13 @@ func checkVolumes(at spot, j *JobBase) []string {
 			taken = append(taken, d.OauthTokenSecret.Name)
 		}
 	}
-	var names []string
+	names := make([]string, 0, len(j.Spec.Volumes))
+	twice := repeated(len(j.Spec.Volumes), func(i int) string { return j.Spec.Volumes[i].Name })
 	for i, v := range j.Spec.Volumes {
 		switch {
 		case ownVolume(v.Name), slices.Contains(taken, v.Name):
 			at.at("volumes", i, "name").wrong(fmt.Sprintf("%q is a volume that decoration uses", v.Name))
-		case slices.Contains(names, v.Name):
+		case twice(i):
 			at.at("volumes", i, "name").wrong(fmt.Sprintf("%q is there twice", v.Name))
 		}
 		names = append(names, v.Name)
@@ -117,13 +141,17 @@ func checkVolumes(at spot, j *JobBase) []string {
 }
 
 func checkMounts(at spot, mounts []corev1.VolumeMount, volumes []string) {
+	known := make(map[string]bool, len(volumes))
+	for _, v := range volumes {
+		known[v] = true
+	}
 	for i, m := range mounts {
 		switch {
 		case ownVolume(m.Name):
 			at.at(i, "name").wrong(fmt.Sprintf("%q is a volume that decoration uses", m.Name))
 		case ownPath(m.MountPath):
 			at.at(i, "mountPath").wrong(fmt.Sprintf("%s is a place that decoration uses", m.MountPath))
-		case !slices.Contains(volumes, m.Name):
+		case !known[m.Name]:
 			at.at(i, "name").hinted(fmt.Sprintf("there is no volume %q", m.Name),
 				"add it to volumes"+didYouMean(m.Name, volumes))
 		}

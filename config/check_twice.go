@@ -28,6 +28,13 @@ func checkTwice(c *Config, rep *report) {
 	}
 }
 
+// What bounds the search for twins where somebody writes jobs without end.
+const (
+	maxSame  = 200       // jobs of one name or context that others are compared with
+	maxKnown = 500       // branches that are tried
+	maxTries = 1_000_000 // of a branch with two jobs
+)
+
 // branched is a job as far as the search for twins goes.
 type branched struct {
 	*JobBase
@@ -59,18 +66,26 @@ func twicePostsubmits(jobs []Postsubmit, named func() []string, rep *report) {
 // warning: the original does not see it.
 func twins(jobs []branched, kind string, named func() []string, rep *report) {
 	names, contexts := map[string][]branched{}, map[string][]branched{}
-	known := sync.OnceValue(func() []string { return append(literals(jobs), named()...) })
+	known := sync.OnceValue(func() []string {
+		list := append(literals(jobs), named()...)
+		return list[:min(len(list), maxKnown)]
+	})
+	tries := maxTries
 	meets := func(j branched) func(branched) bool {
 		return func(o branched) bool { return o.Name != j.Name && o.intersects(j.Brancher) }
 	}
 	for _, j := range jobs {
 		same := names[j.Name]
+		again := false
 		if i := slices.IndexFunc(same, func(o branched) bool { return o.intersects(j.Brancher) }); i >= 0 {
 			twice(rep, j.JobBase, same[i].JobBase, "name", fmt.Sprintf("there is another %s %q for the same branches", kind, j.Name))
-		} else if i, branch := firstShared(same, j, known); i >= 0 {
+			again = true
+		} else if i, branch := firstShared(same, j, known, &tries); i >= 0 {
 			overlap(rep, j.JobBase, same[i].JobBase, fmt.Sprintf("runs for the branch %s, and so does another %s %q", branch, kind, j.Name))
 		}
-		names[j.Name] = append(same, j)
+		if !again && len(same) < maxSame {
+			names[j.Name] = append(same, j)
+		}
 		if !j.reports {
 			continue
 		}
@@ -78,11 +93,13 @@ func twins(jobs []branched, kind string, named func() []string, rep *report) {
 			twice(rep, j.JobBase, contexts[j.context][i].JobBase, "context",
 				fmt.Sprintf("%s %q reports to the context %q, and so does %q", kind, j.Name, j.context, contexts[j.context][i].Name))
 		} else if others := differentNames(contexts[j.context], j); len(others) > 0 {
-			if i, branch := firstShared(others, j, known); i >= 0 {
+			if i, branch := firstShared(others, j, known, &tries); i >= 0 {
 				overlap(rep, j.JobBase, others[i].JobBase, fmt.Sprintf("reports to the context %q for the branch %s, and so does %q", j.context, branch, others[i].Name))
 			}
 		}
-		contexts[j.context] = append(contexts[j.context], j)
+		if len(contexts[j.context]) < maxSame {
+			contexts[j.context] = append(contexts[j.context], j)
+		}
 	}
 }
 
@@ -111,9 +128,12 @@ func differentNames(jobs []branched, j branched) []branched {
 
 // firstShared returns the first of jobs that runs for a branch which j runs for,
 // too, and the branch; -1 if none is known.
-func firstShared(jobs []branched, j branched, known func() []string) (int, string) {
+func firstShared(jobs []branched, j branched, known func() []string, tries *int) (int, string) {
 	for i, o := range jobs {
 		for _, branch := range known() {
+			if *tries--; *tries < 0 {
+				return -1, ""
+			}
 			if o.ShouldRun(branch) && j.ShouldRun(branch) {
 				return i, branch
 			}

@@ -15,9 +15,10 @@ import (
 )
 
 const (
-	maxNesting = 400     // of values in values
-	maxLenient = 2 << 20 // bytes of a file that a second parser is tried on
-	someNodes  = 200_000 // that any file may have; beyond, as many as it has bytes
+	maxNesting  = 400     // of values in values
+	maxFindings = 1000    // of one file, of each sort
+	maxLenient  = 2 << 20 // bytes of a file that a second parser is tried on
+	someNodes   = 200_000 // that any file may have; beyond, as many as it has bytes
 )
 
 // codec decodes YAML into structs by their json tags, as sigs.k8s.io/yaml does,
@@ -178,6 +179,8 @@ type decoder struct {
 	problems    Problems
 	unknownKind string              // of keys that mean nothing here
 	lost        bool                // positions of nodes are not those of the file
+	warned      int                 // of problems
+	lines       lines               // of data
 	left        int                 // nodes that may still be decoded
 	depth       int                 // of nesting
 	open        map[*yaml.Node]bool // anchors that are being decoded
@@ -200,10 +203,25 @@ func (f *frame) trail() trail {
 	return append(f.up.trail(), f.key)
 }
 
+// full reports whether enough was said of the file: what keeps it from being used
+// and what does not are counted apart.
+func (d *decoder) full(warning bool) bool {
+	if warning {
+		return d.warned >= maxFindings
+	}
+	return len(d.problems)-d.warned >= maxFindings
+}
+
 // note reports something about n.
 func (d *decoder) note(n *yaml.Node, at *frame, kind, text, hint string) {
+	if d.full(warns(kind)) {
+		return
+	}
+	if warns(kind) {
+		d.warned++
+	}
 	p := Problem{Kind: kind, Position: d.at(n), Path: at.trail().String(), Text: text, Hint: hint, Warning: warns(kind)}
-	p.Snippet = lineOf(d.data, p.Line)
+	p.Snippet = d.lines.of(d.data, p.Line)
 	d.problems = append(d.problems, p)
 }
 
@@ -228,6 +246,25 @@ func (d *decoder) syntax(err error) Problem {
 		p.Hint = "indent with blanks: YAML does not take tabs"
 	}
 	return p
+}
+
+// lines are the places in a text where lines begin, found when one is asked for.
+type lines struct{ begin []int }
+
+// of returns a line of data, shortened.
+func (l *lines) of(data []byte, n int) string {
+	if l.begin == nil {
+		l.begin = []int{0}
+		for i, c := range data {
+			if c == '\n' {
+				l.begin = append(l.begin, i+1)
+			}
+		}
+	}
+	if n <= 0 || n > len(l.begin) {
+		return ""
+	}
+	return lineOf(data[l.begin[n-1]:], 1)
 }
 
 // lineOf returns a line of data, shortened.
@@ -313,7 +350,7 @@ func (d *decoder) list(n *yaml.Node, v reflect.Value, coerce bool, at *frame) {
 }
 
 func (d *decoder) intoMap(n *yaml.Node, v reflect.Value, coerce bool, at *frame, merged bool) {
-	t := v.Type()
+	t, written := v.Type(), writtenIn(n)
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		kn, vn := n.Content[i], n.Content[i+1]
 		if isMerge(kn) {
@@ -326,7 +363,7 @@ func (d *decoder) intoMap(n *yaml.Node, v reflect.Value, coerce bool, at *frame,
 		}
 		k := reflect.ValueOf(key).Convert(t.Key())
 		here := &frame{at, key, -1}
-		if !merged && len(n.Content) > 2 && v.MapIndex(k).IsValid() && hasEarlier(n, i) {
+		if !merged && len(n.Content) > 2 && v.MapIndex(k).IsValid() && written.earlier(i) {
 			d.note(kn, here, KindDuplicate, "is there twice; this one counts", "remove one of the two")
 		}
 		e := reflect.New(t.Elem()).Elem()
@@ -335,15 +372,25 @@ func (d *decoder) intoMap(n *yaml.Node, v reflect.Value, coerce bool, at *frame,
 	}
 }
 
-// hasEarlier reports whether the key at i is written earlier in n, too, as
-// opposed to merged into it.
-func hasEarlier(n *yaml.Node, i int) bool {
-	for j := 0; j < i; j += 2 {
-		if n.Content[j].Value == n.Content[i].Value {
-			return true
+// written tells which keys of a mapping are written earlier in it, too, as opposed
+// to merged into it.
+type written struct {
+	n     *yaml.Node
+	first map[string]int // places of keys; nil until it is worth it
+}
+
+func writtenIn(n *yaml.Node) *written { return &written{n: n} }
+
+func (w *written) earlier(i int) bool {
+	if w.first == nil {
+		w.first = make(map[string]int, len(w.n.Content)/2)
+		for j := 0; j+1 < len(w.n.Content); j += 2 {
+			if _, ok := w.first[w.n.Content[j].Value]; !ok {
+				w.first[w.n.Content[j].Value] = j
+			}
 		}
 	}
-	return false
+	return w.first[w.n.Content[i].Value] < i
 }
 
 func (d *decoder) intoStruct(n *yaml.Node, v reflect.Value, p *plan, coerce bool, at *frame) {
@@ -356,6 +403,7 @@ func (d *decoder) intoStruct(n *yaml.Node, v reflect.Value, p *plan, coerce bool
 // fields decodes a mapping into the fields of a struct; seen are those that have
 // been set.
 func (d *decoder) fields(n *yaml.Node, v reflect.Value, p *plan, coerce bool, at *frame, seen []bool, merged bool) {
+	written := writtenIn(n)
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		kn, vn := n.Content[i], n.Content[i+1]
 		if isMerge(kn) {
@@ -377,7 +425,7 @@ func (d *decoder) fields(n *yaml.Node, v reflect.Value, p *plan, coerce bool, at
 		}
 		fv := f.of(v)
 		if seen[f.nth] {
-			if !merged && hasEarlier(n, i) {
+			if !merged && written.earlier(i) {
 				d.note(kn, here, KindDuplicate, "is there twice; this one counts", "remove one of the two")
 			}
 			fv.SetZero()
@@ -406,6 +454,9 @@ func (d *decoder) unknown(kn, vn *yaml.Node, v reflect.Value, p *plan, key strin
 		if k, ok := v.Addr().Interface().(keeper); ok {
 			k.keep(key, d.at(kn), vn, d.data)
 		}
+		return
+	}
+	if d.full(true) {
 		return
 	}
 	d.note(kn, here, d.unknownKind, "is not a key that means anything here", strings.TrimPrefix(didYouMean(key, p.names), "; "))

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"sync/atomic"
 
 	prow "github.com/prow-ci/prow"
 )
@@ -26,6 +27,8 @@ type shared struct {
 	presetLabels []string
 	queues       map[string]int
 	timeout      *prow.Duration // default_job_timeout, if it is given
+
+	added *atomic.Int64 // by presets, to all jobs
 
 	precise bool // warnings of jobs, too, are placed to the column
 }
@@ -158,7 +161,7 @@ func (f *finisher) base(at spot, j *JobBase, repo string, t prow.Type) {
 	f.decorate(at, j, repo)
 	j.ProwJobDefault = f.jobDefault(j.ProwJobDefault, repo, j.Cluster)
 	if j.Spec != nil {
-		j.Spec = applyPresets(at, f.presets, j.Labels, j.Spec)
+		j.Spec = f.applyPresets(at, j.Labels, j.Spec)
 		f.missingPresets(at, j.Labels)
 	}
 	f.checkBase(at, j, t)

@@ -7,6 +7,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	prow "github.com/prow-ci/prow"
 )
@@ -114,7 +115,7 @@ func (c *Config) finishInRepo(in *inputs, r prow.Repo, rep *report) *JobConfig {
 	if c.shared != nil {
 		s = *c.shared
 	}
-	s.presets = slices.Clone(s.presets)
+	s.presets, s.added = slices.Clone(s.presets), &atomic.Int64{}
 	for _, f := range in.jobs {
 		s.presets = append(s.presets, f.value.(*InRepoJobs).Presets...)
 	}

@@ -10,6 +10,8 @@ import (
 type tree struct {
 	data []byte
 	root *yaml.Node
+
+	lines lines
 }
 
 func treeOf(s *source) *tree {
@@ -35,7 +37,7 @@ func parseTree(s *source) *tree {
 	return t
 }
 
-func (t *tree) line(n int) string { return lineOf(t.data, n) }
+func (t *tree) line(n int) string { return t.lines.of(t.data, n) }
 
 // find returns where the value at p stands; for a value that is not there, where
 // it should be.

@@ -22,18 +22,32 @@ func (p *Preset) applies(labels map[string]string) bool {
 	return true
 }
 
+// What bounds what presets bring: many presets for many jobs would make much out of
+// little.
+const (
+	maxAdded    = 1_000_000 // to all jobs together
+	maxAddedOne = 10_000    // to one
+)
+
 // applyPresets returns spec with all the presets that apply to a job with
 // labels. spec itself is left as it is.
-func applyPresets(at spot, presets []Preset, labels map[string]string, spec *corev1.PodSpec) *corev1.PodSpec {
-	copied := false
-	for i := range presets {
-		if !presets[i].applies(labels) {
+func (s *shared) applyPresets(at spot, labels map[string]string, spec *corev1.PodSpec) *corev1.PodSpec {
+	copied, mine := false, 0
+	for i := range s.presets {
+		p := &s.presets[i]
+		if !p.applies(labels) {
 			continue
+		}
+		more := len(p.Volumes) + len(p.Tolerations) + len(spec.Containers)*(len(p.Env)+len(p.VolumeMounts))
+		mine += more
+		if mine > maxAddedOne || s.added != nil && s.added.Add(int64(more)) > maxAdded {
+			at.hinted("gets more from presets than can be", "give presets labels, so that they are for some jobs only")
+			return spec
 		}
 		if !copied {
 			spec, copied = extensible(spec), true
 		}
-		presets[i].add(at, spec)
+		p.add(at, spec)
 	}
 	return spec
 }

@@ -9,6 +9,8 @@ import (
 type report struct {
 	problems Problems
 	pending  []finding
+
+	wrong, odd int // of pending, those that are no warnings, and those that are
 }
 
 // finding is a problem whose place is known as a path only; it is looked up in
@@ -21,6 +23,10 @@ type finding struct {
 }
 
 func (r *report) add(p Problem) { r.problems = append(r.problems, p) }
+
+// maxPending bounds what is told of one file of jobs, or of all other files
+// together, of each sort.
+const maxPending = 5000
 
 // spot is a value in a file, for findings about it and what lies below it.
 type spot struct {
@@ -41,6 +47,13 @@ func (s spot) of(job string) spot {
 }
 
 func (s spot) find(kind, text, hint string) {
+	count := &s.rep.wrong
+	if warns(kind) {
+		count = &s.rep.odd
+	}
+	if *count++; *count > maxPending {
+		return // there is enough to do
+	}
 	s.rep.pending = append(s.rep.pending, finding{s.file, s.path, Problem{Kind: kind, Job: s.job, Text: text, Hint: hint, Warning: warns(kind)}})
 }
 

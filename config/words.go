@@ -15,9 +15,15 @@ import (
 // keysOf returns the keys of m, sorted.
 func keysOf[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
+// maxMeant is how many words are looked through for what may have been meant.
+const maxMeant = 3000
+
 // didYouMean returns "; did you mean x?" for the member of known that is like
 // what was written, or "".
 func didYouMean(written string, known []string) string {
+	if len(known) > maxMeant {
+		return ""
+	}
 	best, dist := "", max(1, len(written)/3)+1
 	for _, k := range known {
 		if d := distance(strings.ToLower(written), strings.ToLower(k), dist); d < dist && k != written {
