@@ -1,6 +1,7 @@
 package kube
 
 import (
+	"errors"
 	"net/http"
 	"testing"
 	"time"
@@ -29,5 +30,21 @@ func AwaitBurial(t testing.TB, s *State) {
 			t.Fatal(err)
 		}
 		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+// FlushNotes writes what is pending now.
+func FlushNotes(t testing.TB, s *State) {
+	t.Helper()
+	if err := s.Journal.flush(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+// Tidy forgets what is kept for too long, now.
+func Tidy(t testing.TB, s *State) {
+	t.Helper()
+	if err := errors.Join(s.Inbox.bound(t.Context()), s.Journal.bound(t.Context()), s.sweepParts(t.Context())); err != nil {
+		t.Error(err)
 	}
 }

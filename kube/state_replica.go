@@ -146,6 +146,10 @@ func (r *stateReplica) heardAnew() {
 
 // bury deletes the objects of processes that are not heard of.
 func (r *stateReplica) bury(ctx context.Context) {
+	if r.state.Healthy() != nil {
+		r.heardAnew() // it is we who do not hear
+		return
+	}
 	r.mu.Lock()
 	silent := map[string]uint64{}
 	for id, h := range r.others {
