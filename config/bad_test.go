@@ -201,11 +201,11 @@ func TestMuchOfTheSame(t *testing.T) {
 		name, text, want string
 		most             int
 	}{
-		{"unknown keys", rows(5000, func(i int) string { return fmt.Sprintf("x%d: 1\n", i) }), "is not a key that means anything here", 1000},
-		{"one key", rows(20_000, func(int) string { return "log_level: info\n" }), "is there twice", 1000},
-		{"jobs of one name", "periodics:\n" + rows(8000, func(int) string { return "- {name: a, interval: 1h}\n" }), "has no spec", 10_000},
-		{"variables", "periodics: [{name: a, interval: 1h, spec: {containers: [{env: [" + rows(20_000, func(i int) string { return fmt.Sprintf("{name: a%d}, ", i%15_000) }) + "]}]}}]", "is there twice", 5000},
-		{"presets", "presets:\n" + rows(12_000, func(i int) string { return fmt.Sprintf("- {env: [{name: a%d}]}\n", i) }) + "periodics: [{name: a, interval: 1h, " + pod + "}]", "gets more from presets than can be", 1},
+		{"unknown keys", rows(1200, func(i int) string { return fmt.Sprintf("x%d: 1\n", i) }), "is not a key that means anything here", 1000},
+		{"one key", rows(3000, func(int) string { return "log_level: info\n" }), "is there twice", 1000},
+		{"jobs of one name", "periodics:\n" + rows(5500, func(int) string { return "- {name: a, interval: 1h}\n" }), "has no spec", 10_000},
+		{"variables", "periodics: [{name: a, interval: 1h, spec: {containers: [{env: [" + rows(4000, func(i int) string { return fmt.Sprintf("{name: a%d}, ", i%3000) }) + "]}]}}]", "is there twice", 5000},
+		{"presets", "presets:\n" + rows(3200, func(i int) string { return fmt.Sprintf("- {env: [{name: a%d}]}\n", i) }) + "periodics: [{name: a, interval: 1h, " + pod + "}]", "gets more from presets than can be", 1},
 	} {
 		found := config.Check(paths(write(t, mainFile(c.text))))
 		if len(found) == 0 || len(found) > c.most || !strings.Contains(found.Error(), c.want) {

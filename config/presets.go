@@ -26,7 +26,7 @@ func (p *Preset) applies(labels map[string]string) bool {
 // little.
 const (
 	maxAdded    = 1_000_000 // to all jobs together
-	maxAddedOne = 10_000    // to one
+	maxAddedOne = 3000      // to one
 )
 
 // applyPresets returns spec with all the presets that apply to a job with
