@@ -182,7 +182,7 @@ func exit(err error) (int, error) {
 		return 0, nil
 	}
 	if f, e := os.OpenFile("/dev/termination-log", os.O_WRONLY, 0); e == nil {
-		fmt.Fprintln(f, err)
+		fmt.Fprintln(f, strings.ReplaceAll(err.Error(), "\n", "; "))
 		_ = f.Close() // there is nowhere to tell
 	}
 	var clone *podutil.CloneError

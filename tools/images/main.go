@@ -47,15 +47,14 @@ func images() []image {
 }
 
 type options struct {
-	out      string
-	repo     string
-	version  string
-	arches   []string
-	cache    string
-	base     string
-	only     []string
-	created  time.Time
-	packages map[string]string // by platform: where the .deb files are
+	out     string
+	repo    string
+	version string
+	arches  []string
+	cache   string
+	base    string
+	only    []string
+	created time.Time
 }
 
 func main() {
