@@ -25,6 +25,8 @@ var floors = map[string]string{
 	// What the commands say of a configuration, without running it.
 	"lint": ". config owners trigger", "plan": ". config trigger git inrepo", "compare": ". config trigger",
 	"schema": ". config", "mkpj": ". config trigger podspec",
+	// What an installation on Kubernetes consists of.
+	"install": ". config",
 
 	// The contract between hook and the plugins, and the one between tests and
 	// whatever implements a port.
@@ -41,6 +43,9 @@ var floors = map[string]string{
 	"crier": ". config loop", "sinker": ". config loop",
 	"tide": ". config trigger git inrepo loop",
 	"deck": ". config trigger plugin", "org": ". config",
+	// Jobs that run elsewhere. Nothing but jenkins speaks to Jenkins, so it is hand
+	// and worker in one; tekton's hand is in kube.
+	"tekton": ". config loop", "jenkins": ". config",
 	"client": ".",
 
 	// For tests: a sandbox, a client of it, mirrors, all joined.
@@ -52,7 +57,7 @@ var floors = map[string]string{
 
 	// The house and its doors.
 	"server":   "*",
-	"cmd/prow": ". config client server lint plan compare schema mkpj podspec", "cmd/podutil": ". blob podutil",
+	"cmd/prow": ". config client server lint plan compare schema mkpj podspec install", "cmd/podutil": ". blob podutil",
 	"e2e": "*",
 }
 

@@ -20,7 +20,8 @@ type cluster struct {
 	alias  string
 	config *rest.Config
 	api    *api
-	path   string // of its pods
+	path   string   // of its pods, or of Tekton's API
+	served []string // versions of Tekton's API
 	runs   *runs
 	mirror *reflection
 	stop   context.CancelFunc

@@ -31,7 +31,12 @@ func (r *Runner) Logs(ctx context.Context, id, container string, offset int64, f
 	if follow {
 		q.Set("follow", "true")
 	}
-	req := request{method: http.MethodGet, path: c.path + "/" + h.name + "/log", query: q, accept: "*/*"}
+	return c.output(ctx, id, c.path+"/"+h.name+"/log", q, offset)
+}
+
+// output is the log at a path of the API server, from an offset on.
+func (c *cluster) output(ctx context.Context, id, path string, q url.Values, offset int64) (io.ReadCloser, error) {
+	req := request{method: http.MethodGet, path: path, query: q, accept: "*/*"}
 	res, err := c.api.send(ctx, req)
 	if err != nil {
 		return nil, fmt.Errorf("log of run %s: cluster %s: %w", id, c.alias, err)

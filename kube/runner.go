@@ -41,6 +41,8 @@ type RunnerOptions struct {
 type Runner struct {
 	o   RunnerOptions
 	hub *hub
+	// follow opens a cluster whose runs are then told to hub.
+	follow func(alias string, config *rest.Config) (*cluster, error)
 
 	mu       sync.RWMutex
 	clusters map[string]*cluster
@@ -50,18 +52,29 @@ var _ prow.Runner = (*Runner)(nil)
 
 // NewRunner follows the pods of all clusters until Close. It waits for none.
 func NewRunner(o RunnerOptions) (*Runner, error) {
+	r := newRunner(o)
+	r.follow = func(alias string, config *rest.Config) (*cluster, error) {
+		return follow(alias, config, o.Namespace, r.o.Log.With("cluster", alias), r.hub.tell)
+	}
+	return r, r.begin()
+}
+
+func newRunner(o RunnerOptions) *Runner {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	r := &Runner{o: o, hub: newHub(), clusters: map[string]*cluster{}}
-	if err := r.SetClusters(o.Clusters); err != nil {
+	return &Runner{o: o, hub: newHub(), clusters: map[string]*cluster{}}
+}
+
+func (r *Runner) begin() error {
+	err := r.SetClusters(r.o.Clusters)
+	if err != nil {
 		_ = r.Close()
-		return nil, err
 	}
-	return r, nil
+	return err
 }
 
 // SetClusters changes the build clusters: new ones are followed, those that are
@@ -81,7 +94,7 @@ func (r *Runner) SetClusters(configs map[string]*rest.Config) error {
 		if r.clusters[alias] != nil {
 			continue
 		}
-		c, err := follow(alias, configs[alias], r.o.Namespace, r.o.Log.With("cluster", alias), r.hub.tell)
+		c, err := r.follow(alias, configs[alias])
 		if err != nil {
 			faults = append(faults, fmt.Errorf("cluster %s: %w", alias, err))
 			continue

@@ -10,10 +10,11 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// runs holds the runs of one cluster as its pods tell them. All methods may be
-// called concurrently.
+// runs holds the runs of one cluster as its pods, or PipelineRuns, tell them. All
+// methods may be called concurrently.
 type runs struct {
 	log  *slog.Logger
+	read func(raw []byte) (held, error) // a pod, or a PipelineRun
 	tell func(ids ...string)
 
 	mu     sync.RWMutex
@@ -27,6 +28,7 @@ type runs struct {
 type held struct {
 	run        prow.Run
 	name, uid  string
+	namespace  string // of a PipelineRun
 	version    uint64
 	leaving    time.Time // when it should be gone, if it is being deleted
 	finalizers []string
@@ -35,7 +37,7 @@ type held struct {
 }
 
 func newRuns(log *slog.Logger, tell func(...string)) *runs {
-	return &runs{log: log, tell: tell, pods: map[string]held{}}
+	return &runs{log: log, read: readPod, tell: tell, pods: map[string]held{}}
 }
 
 func (r *runs) get(id string) (h held, ok bool) {
@@ -61,7 +63,8 @@ func (r *runs) put(raw json.RawMessage) {
 	}
 }
 
-func (r *runs) take(raw []byte) (held, error) {
+// readPod says what is held of a pod.
+func readPod(raw []byte) (held, error) {
 	var p corev1.Pod
 	if err := json.Unmarshal(raw, &p); err != nil {
 		return held{}, err
@@ -70,33 +73,41 @@ func (r *runs) take(raw []byte) (held, error) {
 	if err != nil {
 		return held{}, err
 	}
-	run := look(&p)
-	h := held{run: run, name: p.Name, uid: id.uid, version: id.version,
+	h := held{run: look(&p), name: p.Name, uid: id.uid, version: id.version,
 		finalizers: p.Finalizers, scheduled: p.Spec.NodeName != "", stopping: p.Annotations[annotationStop] != ""}
 	if p.DeletionTimestamp != nil {
 		h.leaving = p.DeletionTimestamp.Time
 	}
+	return h, nil
+}
+
+func (r *runs) take(raw []byte) (held, error) {
+	h, err := r.read(raw)
+	if err != nil {
+		return held{}, err
+	}
+	id := h.run.ID
 	r.mu.Lock()
 	if r.seen != nil {
-		r.seen[run.ID] = true
+		r.seen[id] = true
 	}
-	if old, ok := r.pods[run.ID]; ok && old.version >= h.version || r.dead.has(h.uid) {
+	if old, ok := r.pods[id]; ok && old.version >= h.version || r.dead.has(h.uid) {
 		r.mu.Unlock()
 		return h, nil
 	}
-	r.pods[run.ID] = h
+	r.pods[id] = h
 	r.mu.Unlock()
-	r.tell(run.ID)
+	r.tell(id)
 	return h, nil
 }
 
 func (r *runs) drop(raw json.RawMessage) {
-	var p corev1.Pod
-	if err := json.Unmarshal(raw, &p); err != nil {
+	h, err := r.read(raw)
+	if err != nil {
 		r.log.Error("pod not understood", "err", err)
 		return
 	}
-	r.forget(runID(&p), string(p.UID))
+	r.forget(h.run.ID, h.uid)
 }
 
 // forget is for a pod that is gone, or soon will be: what is still told of it
