@@ -146,6 +146,11 @@ func TestStormOnKubernetes(t *testing.T) {
         volumeMounts: [{name: diary, mountPath: /diary}]
 `, i, diary)
 	}
+	config.WriteString(`periodics:
+- name: by-hand
+  cron: "0 0 31 2 *"
+  spec: {containers: [{image: docker.io/library/busybox:1.37, command: [echo, by hand]}]}
+`)
 	f := newFleet(t, h, config.String())
 	ran := func() []string {
 		b, err := os.ReadFile(filepath.Join(diary, "ran"))
@@ -198,5 +203,16 @@ func TestStormOnKubernetes(t *testing.T) {
 	}
 	if want := map[string]int{"success": stormJobs}; !maps.Equal(states, want) {
 		t.Errorf("the resources are %v, want %v", states, want)
+	}
+	f.byHand()
+}
+
+// byHand has the fleet run a job that somebody creates with `prow mkpj`.
+func (f *fleet) byHand() {
+	f.t.Helper()
+	i := slices.Index(f.args, "--config-path")
+	out, err := run(f.t.Context(), "", binary(f.t), "mkpj", "--config-path", f.args[i+1], "--job", "by-hand", "--trigger-job", "--fail-with-job", "--kubeconfig", f.Kubeconfig)
+	if err != nil || !strings.Contains(out, "\nstate: success\n") {
+		f.t.Errorf("mkpj --trigger-job: %v\n%s", err, out)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -68,8 +69,12 @@ func New(ctx context.Context, o Options) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{o: o, plugins: Plugins(), metrics: newMetrics(o.Version)}
+	// The first reading of the configuration makes more garbage than all that follows.
+	usual := debug.SetGCPercent(400)
 	var err error
-	if s.live, err = config.Open(ctx, o.Paths, o.Log, func(c *config.Config) error { return plugin.CheckSections(s.plugins, c) }); err != nil {
+	s.live, err = config.Open(ctx, o.Paths, o.Log, func(c *config.Config) error { return plugin.CheckSections(s.plugins, c) })
+	debug.SetGCPercent(usual)
+	if err != nil {
 		return nil, fmt.Errorf("configuration:\n%w", err)
 	}
 	s.metrics.MustRegister(s.live.Metrics()...)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"github.com/prow-ci/prow/config"
+	"github.com/prow-ci/prow/server"
 	"github.com/spf13/pflag"
 )
 
@@ -18,4 +19,14 @@ func configFlags(f *pflag.FlagSet, p *config.Paths, main, plugins string) {
 	// The older spelling.
 	f.StringVar(&p.SupplementalSuffix, "supplemental-prow-configs-filename", "_prowconfig.yaml", "")
 	f.Lookup("supplemental-prow-configs-filename").Hidden = true
+}
+
+// clusterFlags say which Kubernetes clusters there are.
+func clusterFlags(f *pflag.FlagSet, o *server.ClusterOptions) {
+	k := &o.Kubeconfig
+	f.StringSliceVar(&k.Files, "kubeconfig", nil, "kubeconfig of the clusters; repeatable (default: where kubectl looks)")
+	f.StringVar(&k.Dir, "kubeconfig-dir", "", "folder of such files")
+	f.StringVar(&k.Suffix, "kubeconfig-suffix", "", "end of the names of the files in that folder")
+	f.StringVar(&k.TokenFile, "projected-token-file", "", "token for the cluster that this process runs in")
+	f.BoolVar(&k.NoInCluster, "no-in-cluster-config", false, "do not use the cluster that this process runs in")
 }

@@ -54,10 +54,3 @@ func unused(f *pflag.FlagSet, names ...string) {
 		f.Lookup(name).Hidden = true
 	}
 }
-
-// kubernetesFlags are those that find clusters.
-func kubernetesFlags(f *pflag.FlagSet) {
-	unused(f, "kubeconfig", "kubeconfig-dir", "kubeconfig-suffix", "projected-token-file")
-	f.Bool("no-in-cluster-config", false, "has no effect here")
-	f.Lookup("no-in-cluster-config").Hidden = true
-}

@@ -5,9 +5,11 @@ import (
 	"slices"
 	"strings"
 
+	prow "github.com/prow-ci/prow"
 	"github.com/prow-ci/prow/mkpj"
 	"github.com/prow-ci/prow/server"
 	"github.com/spf13/cobra"
+	"sigs.k8s.io/yaml"
 )
 
 func mkpjCommand() *cobra.Command {
@@ -16,6 +18,8 @@ func mkpjCommand() *cobra.Command {
 		forge   forgeFlags
 		output  string
 		trigger bool
+		fail    bool
+		cluster server.ClusterOptions
 	)
 	cmd := &cobra.Command{
 		Use:   "mkpj --job NAME",
@@ -33,7 +37,10 @@ asked for if this is a terminal. What else is not given of them comes from GitHu
 With --all there is a ProwJob for each job, and GitHub is not asked; with
 --sample-refs they have refs, names and times that are always the same, so that
 two configurations, or two versions of Prow, can be compared. --output jsonl
-writes a line {type, repo, job, branch, prowjob, pod, pod_error} for each.`,
+writes a line {type, repo, job, branch, prowjob, pod, pod_error} for each.
+
+With --trigger-job it is not printed but created, in the cluster where the ProwJobs
+are, and its status at the end is printed.`,
 		Example: `  prow mkpj --config-path config.yaml --job-config-path jobs --job nightly
   prow mkpj --config-path config.yaml --job unit --pull-number 17
   prow mkpj --job unit --base-ref main --base-sha 4b825dc --pull-number 17 \
@@ -45,9 +52,6 @@ writes a line {type, repo, job, branch, prowjob, pod, pod_error} for each.`,
 			if !slices.Contains(mkpj.Formats(), output) {
 				return fmt.Errorf("--output %s: want %s", output, strings.Join(mkpj.Formats(), ", "))
 			}
-			if trigger {
-				return cannotTrigger(o.Job)
-			}
 			if o.Forge, err = forge.options("prow-mkpj"); err != nil {
 				return err
 			}
@@ -55,6 +59,9 @@ writes a line {type, repo, job, branch, prowjob, pod, pod_error} for each.`,
 				return err
 			}
 			o.Ask, o.Warn = interactive(cmd), warnings(cmd)
+			if trigger {
+				return submit(cmd, o, &cluster, fail)
+			}
 			rows, err := server.Make(cmd.Context(), o)
 			if err != nil {
 				return err
@@ -76,20 +83,32 @@ writes a line {type, repo, job, branch, prowjob, pod, pod_error} for each.`,
 	f.StringVar(&o.Given.PullSHA, "pull-sha", "", "commit of the pull request")
 	f.StringVar(&o.Given.PullAuthor, "pull-author", "", "who opened it")
 	f.StringVar(&o.Given.PullHeadRef, "pull-head-ref", "", "its own branch")
-	f.BoolVar(&trigger, "trigger-job", false, "submit the job and wait for its end (on Kubernetes, which is still to come)")
-	f.Bool("fail-with-job", false, "with --trigger-job: exit with 1 if the job does not pass")
+	f.BoolVar(&trigger, "trigger-job", false, "create the ProwJob in the cluster, wait for its end, and print its status")
+	f.BoolVar(&fail, "fail-with-job", false, "with --trigger-job: exit with 1 if the job does not pass")
 	configFlags(f, &o.Paths, "", "")
 	forge.add(f)
-	kubernetesFlags(f)
+	clusterFlags(f, &cluster)
 	unused(f, "in-repo-config-cache-size", "cache-dir-base", "moonraker-address")
 	return cmd
 }
 
-// cannotTrigger says how to run a job today.
-func cannotTrigger(job string) error {
-	if job == "" {
-		job = "JOB"
+// submit has a running Prow run a job, and prints its status at the end.
+func submit(cmd *cobra.Command, o server.MakeOptions, cluster *server.ClusterOptions, fail bool) error {
+	job, err := server.Submit(cmd.Context(), o, cluster.Kubeconfig, o.Forge.Log, func(j *prow.Job) {
+		fmt.Fprintf(cmd.ErrOrStderr(), "%s (%s): %s. %s\n", plain(j.Spec.Job), j.Name, j.Status.State, plain(j.Status.Description))
+	})
+	if err != nil {
+		return err
 	}
-	return fmt.Errorf("--trigger-job needs Kubernetes, which is still to come. Run the job on this machine with `prow run %[1]s`; "+
-		"have a running Prow test a pull request with the comment `/test %[1]s`, or run it again with `prow rerun`", plain(job))
+	b, err := yaml.Marshal(job.Status)
+	if err != nil {
+		return err
+	}
+	if _, err := cmd.OutOrStdout().Write(b); err != nil {
+		return err
+	}
+	if fail && job.Status.State != prow.Success {
+		return exitCode(1)
+	}
+	return nil
 }
