@@ -4,7 +4,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS  = -s -w -X main.version=$(VERSION)
 
 .DEFAULT_GOAL := help
-.PHONY: help build try test check acceptance lint chaos bench fuzz golden docs clean test-kubernetes test-kubernetes-api images
+.PHONY: help build try test check acceptance lint chaos bench fuzz golden docs clean test-kubernetes test-kubernetes-api bench-kubernetes images
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-20s %s\n", $$1, $$2}'
@@ -40,6 +40,10 @@ images: ## container images for amd64 and arm64 in bin/images, without Docker: s
 test-kubernetes: test-kubernetes-api ## what runs on Kubernetes, on a real one with a node; needs root (the first time it is built: 5 minutes and more)
 	@scripts/kubernetes node >/dev/null
 	$(GO) test -tags kubernetes,node -count=1 -timeout 15m ./kube/onnode
+
+bench-kubernetes: ## jobs a second and requests a job on a control plane, and what 22,000 jobs take
+	@scripts/kubernetes >/dev/null
+	$(GO) test -tags kubernetes -run '^$$' -bench 'Thousand|Reaction|Size' -benchtime 1x -timeout 30m -v ./kube
 
 test-kubernetes-api: ## the part of it that needs only a control plane, and no root
 	@scripts/kubernetes >/dev/null

@@ -128,9 +128,7 @@ func (s *Jobs) Create(ctx context.Context, j *prow.Job) error {
 	}
 	out := *j
 	out.APIVersion, out.Kind, out.Namespace, out.ResourceVersion, out.UID, out.ManagedFields = prow.APIVersion, prow.Kind, s.namespace, "", "", nil
-	if out.Annotations[annotationCreated] == "" {
-		out.Annotations = withCreated(out.Annotations, s.now())
-	}
+	out.Annotations = withCreated(out.Annotations, s.now())
 	body, err := json.Marshal(&out)
 	if err != nil {
 		return fmt.Errorf("job %s: %w", j.Name, err)

@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -141,26 +140,22 @@ func child1(pid int) int {
 	return id
 }
 
-// clean removes what the kernel keeps of the machine: empty control groups.
+// clean removes what the kernel keeps of the machine: the control groups of
+// containers that ran to its end.
 func (m *machine) clean() {
-	root := "/sys/fs/cgroup"
-	_ = filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || !d.IsDir() {
-			return nil
+	ran, _ := os.ReadDir(filepath.Join(m.dir, "containers", "io.containerd.runtime.v2.task", "k8s.io")) // none is none
+	for _, container := range ran {
+		for _, pattern := range []string{"/sys/fs/cgroup/*/k8s.io/", "/sys/fs/cgroup/k8s.io/"} { // version 1, 2
+			groups, _ := filepath.Glob(pattern + container.Name()) // the pattern is well formed
+			for _, dir := range groups {
+				removeGroups(dir)
+			}
 		}
-		if d.Name() == m.group() {
-			removeGroups(path)
-			return fs.SkipDir
-		}
-		return nil
-	})
+	}
 	if m.lock != nil {
 		_ = m.lock.Close()
 	}
 }
-
-// group is the control group that everything of the machine is in.
-func (m *machine) group() string { return fmt.Sprint("prow-kubernetes-", m.number) }
 
 // removeGroups removes empty control groups, the innermost first.
 func removeGroups(dir string) {

@@ -68,7 +68,7 @@ func (c *Cluster) writeNodeFiles() error {
 	}
 	for name, content := range map[string]string{
 		"containerd.toml":  fmt.Sprintf(containerdConfig, filepath.Join(c.dir, "images"), filepath.Join(c.dir, "containers"), m.socket(), pauseImage, net),
-		"kubelet.yaml":     fmt.Sprintf(kubeletConfig, m.socket(), m.group(), filepath.Join(c.dir, "manifests")),
+		"kubelet.yaml":     fmt.Sprintf(kubeletConfig, m.socket(), filepath.Join(c.dir, "manifests")),
 		"cni/net.conflist": fmt.Sprintf(network, m.pods()),
 	} {
 		if err := os.WriteFile(filepath.Join(c.dir, name), []byte(content), 0o600); err != nil {
@@ -97,7 +97,6 @@ authentication: {anonymous: {enabled: true}, webhook: {enabled: false}}
 authorization: {mode: AlwaysAllow}
 containerRuntimeEndpoint: unix://%s
 cgroupDriver: cgroupfs
-cgroupRoot: /%s
 cgroupsPerQOS: false
 enforceNodeAllocatable: []
 failCgroupV1: false
