@@ -1,0 +1,266 @@
+package install_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/base64"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/prow-ci/prow/config"
+	"github.com/prow-ci/prow/install"
+	"github.com/prow-ci/prow/kube"
+)
+
+func options() install.Options {
+	return install.Options{
+		Orgs: []string{"my-org"}, Token: []byte("ghp_secret"), Bucket: "gs://my-logs", URL: "https://prow.example.com",
+		Image: "registry.example.com/prow/prow:v1", Version: "v1", Definitions: [][]byte{kube.CRD, kube.StateCRD},
+	}
+}
+
+func render(t testing.TB, o install.Options) []install.Object {
+	t.Helper()
+	objects, err := install.Render(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return objects
+}
+
+func find(objects []install.Object, name string) install.Object {
+	for _, o := range objects {
+		if o.String() == name {
+			return o
+		}
+	}
+	return nil
+}
+
+func at(o install.Object, path ...string) any {
+	var v any = map[string]any(o)
+	for _, key := range path {
+		m, _ := v.(map[string]any)
+		v = m[key]
+	}
+	return v
+}
+
+// The small form is few objects: eleven are Prow, and three hold what is the
+// person's own.
+func TestSmall(t *testing.T) {
+	t.Parallel()
+	o := options()
+	var kinds []string
+	for _, x := range render(t, o) {
+		kinds = append(kinds, x.String())
+	}
+	want := []string{
+		"Namespace prow", "Namespace test-pods", "CustomResourceDefinition prowjobs.prow.k8s.io", "CustomResourceDefinition prowstates.prow.k8s.io",
+		"ServiceAccount prow/prow", "Role prow/prow", "RoleBinding prow/prow", "Role test-pods/prow", "RoleBinding test-pods/prow",
+		"Secret prow/prow", "ConfigMap prow/config", "ConfigMap prow/plugins", "Service prow/prow", "Deployment prow/prow",
+	}
+	if !slices.Equal(kinds, want) {
+		t.Errorf("got %q\nwant %q", kinds, want)
+	}
+	o.Upgrade, o.Token = true, nil
+	if n := len(render(t, o)); n >= 12 {
+		t.Errorf("without what is the person's own there are %d objects, want fewer than 12", n)
+	}
+}
+
+// Nobody gets a Secret mounted that its duty does not need.
+func TestSecretsOnlyWhereNeeded(t *testing.T) {
+	t.Parallel()
+	o := options()
+	o.HA, o.BucketCredentials, o.DatabaseURL = true, []byte("{}"), []byte("postgres://x")
+	objects := render(t, o)
+	for component, want := range map[string]string{
+		"hook": "github webhook database", "horologium": "database", "plank": "database", "sinker": "database",
+		"crier": "github database bucket", "tide": "github database", "deck": "github database bucket",
+	} {
+		d := find(objects, "Deployment prow/prow-"+component)
+		var got []string
+		volumes, _ := at(d, "spec", "template", "spec", "volumes").([]any)
+		for _, v := range volumes {
+			if v := v.(map[string]any); v["secret"] != nil {
+				got = append(got, v["name"].(string))
+			}
+		}
+		if s := strings.Join(got, " "); s != want {
+			t.Errorf("%s has the Secrets %q, want %q", component, s, want)
+		}
+	}
+	if s := find(objects, "Secret test-pods/prow-bucket"); s == nil {
+		t.Error("jobs have no credentials of the bucket")
+	}
+	if find(objects, "CustomResourceDefinition prowstates.prow.k8s.io") != nil {
+		t.Error("with a database ProwStates are defined all the same")
+	}
+}
+
+// The starter is a configuration that Prow serves without complaint.
+func TestStarter(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(*install.Options){
+		"org":   func(*install.Options) {},
+		"repos": func(o *install.Options) { o.Orgs, o.Repos = nil, []string{"a/b", "a/c"} },
+		"s3":    func(o *install.Options) { o.Bucket, o.BucketCredentials = "s3://logs", []byte("{}") },
+		"gcs":   func(o *install.Options) { o.BucketCredentials = []byte("{}") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			o := options()
+			change(&o)
+			objects := render(t, o)
+			dir := t.TempDir()
+			for m, file := range map[string]string{"config": "config.yaml", "plugins": "plugins.yaml"} {
+				text, _ := at(find(objects, "ConfigMap prow/"+m), "data", file).(string)
+				if err := os.WriteFile(filepath.Join(dir, file), []byte(text), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			paths := config.Paths{Config: filepath.Join(dir, "config.yaml"), PluginConfig: filepath.Join(dir, "plugins.yaml")}
+			live, err := config.Open(t.Context(), paths, slog.New(slog.DiscardHandler), func(*config.Config) error { return nil })
+			if err != nil {
+				t.Fatal(err)
+			}
+			c := live.Current()
+			if c.ProwJobNamespace != "prow" || c.PodNamespace != "test-pods" {
+				t.Errorf("namespaces are %s and %s", c.ProwJobNamespace, c.PodNamespace)
+			}
+		})
+	}
+}
+
+// Each refusal says what to do, and all are said at once.
+func TestRefused(t *testing.T) {
+	t.Parallel()
+	for name, x := range map[string]struct {
+		change func(*install.Options)
+		want   []string
+	}{
+		"nothing": {func(o *install.Options) { *o = install.Options{Image: "a/b:c"} },
+			[]string{"--github-token-file", "--github-org ORG or --github-repo ORG/REPO", "--bucket gs://NAME"}},
+		"an org that is a repository": {func(o *install.Options) { o.Orgs = []string{"a/b"} }, []string{"a repository is --github-repo"}},
+		"a repository that is an org": {func(o *install.Options) { o.Repos = []string{"a"} }, []string{"want owner/name"}},
+		"one namespace for all":       {func(o *install.Options) { o.PodNamespace = "prow" }, []string{"where a job could use Prow's Secrets"}},
+		"no namespace":                {func(o *install.Options) { o.Namespace = "My NS" }, []string{"want a namespace: small letters"}},
+		"a bucket without a kind":     {func(o *install.Options) { o.Bucket = "logs" }, []string{"want gs://NAME, s3://NAME or azblob://NAME"}},
+		"a host, not an address":      {func(o *install.Options) { o.URL = "prow.example.com" }, []string{"want an address such as https://"}},
+		"an Ingress without a host":   {func(o *install.Options) { o.URL, o.IngressClass = "", "nginx" }, []string{"give --url"}},
+		"no image":                    {func(o *install.Options) { o.Image = "" }, []string{"want an image such as"}},
+	} {
+		o := options()
+		x.change(&o)
+		_, err := install.Render(o)
+		for _, want := range x.want {
+			if err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%s: got %v\nwant %q in it", name, err, want)
+			}
+		}
+	}
+}
+
+func unpack(t *testing.T, objects []install.Object) map[string]string {
+	t.Helper()
+	out := map[string]string{}
+	for _, o := range objects {
+		size := 0
+		data, _ := at(o, "data").(map[string]any)
+		for k, v := range data {
+			out[k], size = v.(string), size+len(v.(string))
+		}
+		binary, _ := at(o, "binaryData").(map[string]any)
+		for k, v := range binary {
+			size += len(v.(string))
+			z, err := gzip.NewReader(bytes.NewReader(decode(t, v.(string))))
+			if err != nil {
+				t.Fatal(err)
+			}
+			b, err := io.ReadAll(z)
+			if err != nil {
+				t.Fatal(err)
+			}
+			out[k] = string(b)
+		}
+		if size > 1<<20 {
+			t.Errorf("%s has %d bytes, and the API server takes 1 MiB", o, size)
+		}
+	}
+	return out
+}
+
+// Configuration of any size goes into ConfigMaps and is the same when it is read.
+func TestMaps(t *testing.T) {
+	t.Parallel()
+	r := rand.New(rand.NewSource(1))
+	text := func(n int) []byte { // compresses to about half
+		b := make([]byte, n)
+		for i := range b {
+			b[i] = "0123456789abcdef"[r.Intn(16)]
+		}
+		return b
+	}
+	for name, x := range map[string]struct {
+		files, size, maps int
+	}{
+		"small":                {3, 1000, 1},
+		"one compressed":       {3, 300 << 10, 1},
+		"spread":               {60, 64 << 10, 8},
+		"the same name thrice": {3, 10, 1},
+	} {
+		jobs := map[string][]byte{}
+		for i := range x.files {
+			file := fmt.Sprintf("org/jobs-%d.yaml", i)
+			if name == "the same name thrice" {
+				file = fmt.Sprintf("org-%d/jobs.yaml", i)
+			}
+			jobs[file] = text(x.size)
+		}
+		maps, err := install.Maps(install.Options{Namespace: "prow", Jobs: jobs})
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if len(maps) != x.maps {
+			t.Errorf("%s: %d ConfigMaps, want %d", name, len(maps), x.maps)
+		}
+		got := unpack(t, maps)
+		if len(got) != x.files {
+			t.Errorf("%s: %d files came back of %d", name, len(got), x.files)
+		}
+		for file, content := range jobs {
+			key := filepath.Base(file)
+			if name == "the same name thrice" {
+				key = strings.ReplaceAll(file, "/", "-")
+			}
+			if got[key] != string(content) {
+				t.Errorf("%s: %s came back changed", name, file)
+			}
+		}
+	}
+	for name, o := range map[string]install.Options{
+		"3 MiB of noise in one file": {Namespace: "prow", Config: text(3 << 20)},
+		"30 MiB of noise in jobs":    {Namespace: "prow", Jobs: map[string][]byte{"a.yaml": text(3 << 20)}},
+	} {
+		if _, err := install.Maps(o); err == nil {
+			t.Errorf("%s: no complaint", name)
+		}
+	}
+}
+
+func decode(t *testing.T, s string) []byte {
+	t.Helper()
+	b, err := base64.StdEncoding.DecodeString(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
