@@ -62,7 +62,7 @@ func (m *Memory) Save(ctx context.Context, name string, value []byte) error {
 			return nil
 		}
 		o.Spec.Name = name
-		return m.state.storePayload(ctx, o, packed)
+		return m.state.storePayload(ctx, o, packed, largestPayload)
 	})
 	if err != nil {
 		return fmt.Errorf("save memory %s: %w", name, err)

@@ -78,6 +78,7 @@ type State struct {
 	store    *stateStore
 	amends   *stateAmends
 	replica  *stateReplica
+	parts    stateParts
 	mirrored *reflection
 
 	ctx     context.Context // of what runs beside the callers; ends with Close

@@ -33,6 +33,11 @@ type stateAccepted struct {
 const (
 	acceptLanes = 4  // objects that are being created at once
 	acceptMost  = 32 // webhooks in an object
+
+	// payloadInline is how much is written anew, and told to all, with each change
+	// of what is known of the webhooks: one that comes alone. What is larger is
+	// put aside.
+	payloadInline = 8 << 10
 )
 
 // Accept stores d and returns when the API server has it.
@@ -144,7 +149,7 @@ func (q *stateAccepts) store(ctx context.Context, all []*stateAccepted) error {
 	if len(o.Spec.Deliveries) == 0 {
 		return nil
 	}
-	if err := s.storePayload(ctx, o, payload); err != nil {
+	if err := s.storePayload(ctx, o, payload, payloadInline); err != nil {
 		return explainState(err)
 	}
 	unsure, err := s.create(ctx, o)

@@ -3,19 +3,16 @@ package kube
 import (
 	"bytes"
 	"compress/flate"
-	"context"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
-	"net/http"
 	"strconv"
 	"time"
 
 	prow "github.com/prow-ci/prow"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
@@ -189,10 +186,6 @@ func fieldsOf(s stateSpec) (out map[string]json.RawMessage, err error) {
 	return out, err
 }
 
-// largestPayload is how much of a payload one object holds: written as base64
-// and stored with the rest it stays under etcd's 1.5 MiB.
-const largestPayload = 700 << 10
-
 // stateName makes a name of a resource of any text.
 func stateName(prefix, text string) string {
 	h := sha256.Sum256([]byte(text))
@@ -203,55 +196,6 @@ func randomName(prefix string) string {
 	var b [10]byte
 	_, _ = rand.Read(b[:]) // it never fails
 	return prefix + "-" + hex.EncodeToString(b[:])
-}
-
-// storePayload puts a payload into o, or into parts if it is too large, which are
-// created first. What takes their place is removed by the caller.
-func (s *State) storePayload(ctx context.Context, o *stateObject, payload []byte) error {
-	o.Spec.Payload, o.Spec.Parts = payload, nil
-	if len(payload) <= largestPayload {
-		return nil
-	}
-	o.Spec.Payload = nil
-	for base := randomName("p"); len(payload) > 0; {
-		n := min(len(payload), largestPayload)
-		part := &stateObject{name: fmt.Sprint(base, "-", len(o.Spec.Parts)), Spec: stateSpec{Kind: statePart, Name: o.name, Payload: payload[:n]}}
-		body, err := part.encode()
-		if err != nil {
-			return err
-		}
-		_, unsure, err := s.api.call(ctx, request{method: http.MethodPost, path: s.path, kind: "application/json", body: body, accept: metadataOnly})
-		if err != nil && !(unsure && apierrors.IsAlreadyExists(err)) {
-			return err
-		}
-		o.Spec.Parts = append(o.Spec.Parts, part.name)
-		payload = payload[n:]
-	}
-	return nil
-}
-
-// loadPayload returns the payload of o, wherever it is.
-func (s *State) loadPayload(ctx context.Context, o *stateObject) ([]byte, error) {
-	if len(o.Spec.Parts) == 0 {
-		return o.Spec.Payload, nil
-	}
-	var out []byte
-	for _, name := range o.Spec.Parts {
-		part, err := s.read(ctx, name)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, part.Spec.Payload...)
-	}
-	return out, nil
-}
-
-func (s *State) removeParts(ctx context.Context, names []string) {
-	for _, name := range names {
-		if err := s.remove(ctx, name, ""); err != nil {
-			s.log.Warn("part not removed, done later", "part", name, "err", err)
-		}
-	}
 }
 
 // squeeze compresses; parts are one after another.
