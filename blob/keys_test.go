@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -107,6 +108,59 @@ func TestAmbientS3Keys(t *testing.T) {
 				t.Errorf("asked %d times more, %v; want %d", len(asked)-n, err, n)
 			}
 		})
+	}
+}
+
+// A bucket says where it is to who looks for it elsewhere.
+func TestRegionIsLearned(t *testing.T) {
+	t.Parallel()
+	var asked []string
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, scope, _ := strings.Cut(r.Header.Get("Authorization"), "Credential=ak/")
+		region := strings.Split(scope, "/")[1]
+		if asked = append(asked, region); region != "eu-west-9" {
+			w.Header().Set("X-Amz-Bucket-Region", "eu-west-9")
+			w.WriteHeader(http.StatusBadRequest)
+			return
+		}
+		fmt.Fprint(w, "text")
+	}))
+	t.Cleanup(srv.Close)
+	name := secretText(t, `{"endpoint":"`+srv.URL+`","access_key":"ak","secret_key":"sk"}`)
+	a, err := Open(t.Context(), "s3://bucket", Options{S3Credentials: name})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if b, err := fs.ReadFile(a, "f"); err != nil || string(b) != "text" {
+			t.Errorf("%q, %v", b, err)
+		}
+	}
+	if got := strings.Join(asked, " "); got != "us-east-1 eu-west-9 eu-west-9" {
+		t.Errorf("asked in %s", got)
+	}
+}
+
+// Without an endpoint the address is Amazon's own.
+func TestS3Addresses(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{
+		`{"region":"eu-west-1"} b`:                               "https://b.s3.eu-west-1.amazonaws.com/a%20b/c",
+		`{"region":"eu-west-1","s3_force_path_style":true} b`:    "https://s3.eu-west-1.amazonaws.com/b/a%20b/c",
+		`{"region":"eu-west-1"} with.dots`:                       "https://s3.eu-west-1.amazonaws.com/with.dots/a%20b/c",
+		`{"region":"cn-north-1"} b`:                              "https://b.s3.cn-north-1.amazonaws.com.cn/a%20b/c",
+		`{"endpoint":"minio:9000","insecure":true} b`:            "http://minio:9000/b/a%20b/c",
+		`{"endpoint":"https://minio.test/","insecure":true} b`:   "https://minio.test/b/a%20b/c",
+		"[default]\nregion = eu-west-1\naws_access_key_id = x b": "https://b.s3.eu-west-1.amazonaws.com/a%20b/c",
+	} {
+		cut := strings.LastIndex(in, " ")
+		s, err := openS3(Options{S3Credentials: secretText(t, in[:cut])}, in[cut+1:], world{newClient(), time.Now})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := s.address("a b/c", nil); err != nil || got != want {
+			t.Errorf("%s: %s, %v; want %s", in, got, err, want)
+		}
 	}
 }
 

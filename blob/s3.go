@@ -67,6 +67,9 @@ func (s *s3) address(key string, query url.Values) (string, error) {
 		return "", err
 	}
 	u := url.URL{Scheme: "https", Host: "s3." + s.inRegion(k) + ".amazonaws.com"}
+	if strings.HasPrefix(s.inRegion(k), "cn-") {
+		u.Host += ".cn"
+	}
 	if k.Endpoint != "" {
 		u.Scheme, u.Host = k.scheme(), k.host()
 	}

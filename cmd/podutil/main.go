@@ -145,6 +145,8 @@ func (u utility) parse(name string, args []string) (any, error) {
 func (u utility) start(name string, options any) int {
 	signals := make(chan os.Signal, 8)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
+	// Who read our output may go away; a write then fails, and we do not end by it.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	log, logFile := io.Writer(os.Stderr), ""
 	if name == "sidecar" { // it uploads what it has to say
 		if f, err := os.CreateTemp("", "sidecar-*.json"); err == nil {

@@ -302,6 +302,33 @@ func TestEntrypointIsInterrupted(t *testing.T) {
 	}
 }
 
+func TestNobodyReadsTheOutput(t *testing.T) {
+	t.Parallel()
+	p := newPod(t)
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = r.Close()
+	o := prow.EntrypointOptions{WrapperOptions: p.entries[0]}
+	o.Args = []string{"sh", "-c", "echo one; echo two"}
+	b, err := json.Marshal(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(self, "entrypoint")
+	cmd.Stdout, cmd.Stderr, cmd.Env = w, w, append(os.Environ(), "TEST_AS_PODUTIL=1", "ENTRYPOINT_OPTIONS="+string(b))
+	err = cmd.Run()
+	_ = w.Close()
+	if log := p.read("logs/process-log.txt"); err != nil || log != "one\ntwo\n" {
+		t.Errorf("%v, log = %q", err, log)
+	}
+}
+
 func TestPreviousMarker(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
