@@ -14,8 +14,6 @@ import (
 
 // wire counts what goes to the API server, and lets a test spoil it.
 type wire struct {
-	next http.RoundTripper
-
 	mu    sync.Mutex
 	count map[string]int // "METHOD", watches apart
 	bytes map[string]int // of bodies sent
@@ -27,11 +25,17 @@ type wire struct {
 
 func (h *house) wired(c *rest.Config) (*rest.Config, *wire) {
 	w := &wire{count: map[string]int{}, bytes: map[string]int{}}
-	c.WrapTransport = func(next http.RoundTripper) http.RoundTripper { w.next = next; return w }
+	c.WrapTransport = func(next http.RoundTripper) http.RoundTripper { return end{w, next} }
 	return c, w
 }
 
-func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
+// end is the end of a wire that one client has.
+type end struct {
+	*wire
+	next http.RoundTripper
+}
+
+func (w end) RoundTrip(r *http.Request) (*http.Response, error) {
 	kind := r.Method
 	if r.URL.Query().Has("watch") {
 		kind = "WATCH"
