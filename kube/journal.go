@@ -113,13 +113,13 @@ func (s *Journal) write(ctx context.Context, where prow.IssueID, notes []prow.No
 		}
 		slices.SortStableFunc(all, func(a, b prow.Note) int { return a.At.Compare(b.At) })
 		o.Spec.Name = where.String()
-		o.Spec.Payload, err = packNotes(all)
+		o.Spec.Payload, err = s.packNotes(all)
 		return err
 	})
 }
 
 // packNotes keeps the newest that have room.
-func packNotes(all []prow.Note) ([]byte, error) {
+func (s *Journal) packNotes(all []prow.Note) ([]byte, error) {
 	for most := notesMost; ; most /= 2 {
 		all = all[max(0, len(all)-most):]
 		var lines [][]byte
@@ -130,7 +130,7 @@ func packNotes(all []prow.Note) ([]byte, error) {
 			}
 			lines = append(lines, b, []byte{'\n'})
 		}
-		packed, err := squeeze(lines...)
+		packed, err := s.state.press.squeeze(lines...)
 		if err != nil || len(packed) <= notesSize || most == 0 {
 			return packed, err
 		}

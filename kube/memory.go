@@ -47,7 +47,7 @@ func (m *Memory) value(ctx context.Context, o *stateObject) ([]byte, error) {
 // Save replaces the value of name; nil forgets it. An equal value costs no
 // request.
 func (m *Memory) Save(ctx context.Context, name string, value []byte) error {
-	packed, err := squeeze(value)
+	packed, err := m.state.press.squeeze(value)
 	if err != nil {
 		return err
 	}

@@ -79,6 +79,7 @@ type State struct {
 	amends   *stateAmends
 	replica  *stateReplica
 	parts    stateParts
+	press    statePress
 	mirrored *reflection
 
 	ctx     context.Context // of what runs beside the callers; ends with Close

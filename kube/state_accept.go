@@ -52,7 +52,7 @@ func (b *Inbox) Accept(ctx context.Context, d *prow.Delivery) (fresh bool, err e
 	if err != nil {
 		return false, fmt.Errorf("accept delivery %s: %w", d.ID, err)
 	}
-	packed, err := squeeze(head, []byte{'\n'}, d.Body)
+	packed, err := b.state.press.squeeze(head, []byte{'\n'}, d.Body)
 	if err != nil {
 		return false, fmt.Errorf("accept delivery %s: %w", d.ID, err)
 	}

@@ -99,10 +99,8 @@ func webhooksAt(b *testing.B, rate, n int, bodies [][]byte) {
 	for _, s := range states {
 		all.Go(func() { handleAll(b, s, &done, n+len(states)) })
 	}
-	tick := time.NewTicker(time.Second / time.Duration(rate))
-	defer tick.Stop()
 	for i := range n {
-		<-tick.C
+		time.Sleep(time.Until(begun.Add(time.Second / time.Duration(rate) * time.Duration(i))))
 		all.Go(func() {
 			d := webhook(fmt.Sprintf("%s-%08x-4000-8000-%012x", ns, i, i), i%200+1)
 			d.Received, d.Body, d.Header = time.Now(), bodies[i%len(bodies)], http.Header{"X-Github-Event": {"pull_request"}, "X-Hub-Signature-256": {strings.Repeat("0123456789abcdef", 4)}}

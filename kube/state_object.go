@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"sync"
 	"time"
 
 	prow "github.com/prow-ci/prow"
@@ -198,19 +199,24 @@ func randomName(prefix string) string {
 	return prefix + "-" + hex.EncodeToString(b[:])
 }
 
-// squeeze compresses; parts are one after another.
-func squeeze(parts ...[]byte) ([]byte, error) {
+// statePress compresses; what it needs for that is large and used again.
+type statePress struct{ writers sync.Pool }
+
+// squeeze compresses parts, one after another.
+func (p *statePress) squeeze(parts ...[]byte) ([]byte, error) {
 	var out bytes.Buffer
-	w, err := flate.NewWriter(&out, 6)
-	if err != nil {
-		return nil, err
+	w, ok := p.writers.Get().(*flate.Writer)
+	if !ok {
+		w, _ = flate.NewWriter(&out, 6) // the level is valid
 	}
-	for _, p := range parts {
-		if _, err := w.Write(p); err != nil {
+	defer p.writers.Put(w)
+	w.Reset(&out)
+	for _, b := range parts {
+		if _, err := w.Write(b); err != nil {
 			return nil, err
 		}
 	}
-	err = w.Close()
+	err := w.Close()
 	return out.Bytes(), err
 }
 

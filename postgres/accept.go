@@ -23,7 +23,7 @@ func (b *Inbox) Accept(ctx context.Context, d *prow.Delivery) (fresh bool, err e
 	if d.ID == "" || !utf8.ValidString(d.ID) {
 		return false, errors.New("a delivery needs an id that is text")
 	}
-	packed, err := pack(d.Header, d.Body)
+	packed, err := b.press.pack(d.Header, d.Body)
 	if err != nil {
 		return false, fmt.Errorf("accept delivery %s: %w", d.ID, err)
 	}

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	prow "github.com/prow-ci/prow"
@@ -98,18 +99,23 @@ func (b *Inbox) scan(scan func(...any) error) (*prow.Delivery, error) {
 	return &d, err
 }
 
-// pack makes header and body one and small: GitHub's payloads shrink to a tenth.
-// First the header as a line of JSON, then the body.
-func pack(h http.Header, body []byte) ([]byte, error) {
+// press compresses; what it needs for that is large and used again.
+type press struct{ writers sync.Pool }
+
+// pack makes header and body one and small: GitHub's payloads shrink to an
+// eighth. First the header as a line of JSON, then the body.
+func (p *press) pack(h http.Header, body []byte) ([]byte, error) {
 	head, err := json.Marshal(h)
 	if err != nil {
 		return nil, err
 	}
 	var out bytes.Buffer
-	w, err := flate.NewWriter(&out, flate.BestSpeed)
-	if err != nil {
-		return nil, err
+	w, ok := p.writers.Get().(*flate.Writer)
+	if !ok {
+		w, _ = flate.NewWriter(&out, flate.BestSpeed) // the level is valid
 	}
+	defer p.writers.Put(w)
+	w.Reset(&out)
 	for _, part := range [][]byte{head, {'\n'}, body} {
 		if _, err := w.Write(part); err != nil {
 			return nil, err

@@ -23,6 +23,7 @@ type Inbox struct {
 	hub     hub.Hub
 	accepts *batch[*accepted]
 	settles *batch[*settled]
+	press   press
 
 	claiming sync.Mutex
 	// unsure says that the last claim may have been made although it failed.
