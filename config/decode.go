@@ -62,7 +62,18 @@ func (c codec) decode(file string, data []byte, v any, unknown string) Problems 
 	if d.left <= 0 {
 		return Problems{{Kind: KindSyntax, Position: Position{File: file}, Text: "aliases in it make too much out of little", Hint: "write it out, or use fewer aliases"}}
 	}
-	return d.problems
+	return append(d.problems, untold(file, d.untold)...)
+}
+
+// untold says that not everything was told of a file.
+func untold(file string, n int) Problems {
+	if n == 0 {
+		return nil
+	}
+	return Problems{{
+		Kind: KindNoEffect, Position: Position{File: file}, Warning: true,
+		Text: fmt.Sprintf("at least %d more findings are not listed", n), Hint: "mend the listed ones, and look again",
+	}}
 }
 
 // values estimates from above how many values there are in data: each begins at
@@ -180,6 +191,7 @@ type decoder struct {
 	unknownKind string              // of keys that mean nothing here
 	lost        bool                // positions of nodes are not those of the file
 	warned      int                 // of problems
+	untold      int                 // that there was no room for
 	lines       lines               // of data
 	left        int                 // nodes that may still be decoded
 	depth       int                 // of nesting
@@ -215,6 +227,7 @@ func (d *decoder) full(warning bool) bool {
 // note reports something about n.
 func (d *decoder) note(n *yaml.Node, at *frame, kind, text, hint string) {
 	if d.full(warns(kind)) {
+		d.untold++
 		return
 	}
 	if warns(kind) {
@@ -457,6 +470,7 @@ func (d *decoder) unknown(kn, vn *yaml.Node, v reflect.Value, p *plan, key strin
 		return
 	}
 	if d.full(true) {
+		d.untold++ // before the costly search for a name that is meant
 		return
 	}
 	d.note(kn, here, d.unknownKind, "is not a key that means anything here", strings.TrimPrefix(didYouMean(key, p.names), "; "))

@@ -61,6 +61,9 @@ func (s spot) wrong(text string)            { s.find(KindInvalid, text, "") }
 func (s spot) hinted(text, hint string)     { s.find(KindInvalid, text, hint) }
 func (s spot) warn(kind, text, hint string) { s.find(kind, text, hint) }
 
+// untold counts the findings that there was no room for.
+func (r *report) untold() int { return max(0, r.wrong-maxPending) + max(0, r.odd-maxPending) }
+
 // errors returns what keeps the configuration from being used.
 func (r *report) errors(in *inputs) Problems { return r.pick(in, false) }
 
@@ -78,9 +81,13 @@ func (r *report) pick(in *inputs, warning bool) Problems {
 	slices.SortStableFunc(out, func(a, b Problem) int {
 		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
 	})
-	return slices.CompactFunc(out, func(a, b Problem) bool { // what an alias repeats is told once
+	out = slices.CompactFunc(out, func(a, b Problem) bool { // what an alias repeats is told once
 		return a.Position == b.Position && a.Text == b.Text && (a.Line > 0 || a.Path == b.Path)
 	})
+	if warning {
+		out = append(out, untold("", r.untold())...)
+	}
+	return out
 }
 
 // place finds the positions of pending findings.
@@ -121,7 +128,7 @@ func (r *report) placed(file *source, precise bool, jobs *JobConfig) Problems {
 		r.problems = append(r.problems, p)
 	}
 	exact.place(&inputs{jobs: []*source{file}})
-	return append(r.problems, exact.problems...)
+	return slices.Concat(r.problems, exact.problems, untold(file.name, r.untold()))
 }
 
 // place returns where the job stands that p leads into.
