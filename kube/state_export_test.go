@@ -17,6 +17,14 @@ func KillState(s *State) {
 	s.stopped.Wait()
 }
 
+// Join makes s take part, as its first Accept or Claim would.
+func Join(t testing.TB, s *State) {
+	t.Helper()
+	if _, err := s.replica.join(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // AwaitBurial returns when others have given s up.
 func AwaitBurial(t testing.TB, s *State) {
 	t.Helper()

@@ -87,10 +87,12 @@ func (r *stateReplica) live(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
-		if id := r.name(); id != "" {
-			if err := r.beat(ctx, id); err != nil && ctx.Err() == nil {
-				r.state.log.Warn("the API server does not hear of this process, tried again", "err", err)
-			}
+		id := r.name()
+		if id == "" {
+			continue // who only looks gives nobody up, and need not be permitted to
+		}
+		if err := r.beat(ctx, id); err != nil && ctx.Err() == nil {
+			r.state.log.Warn("the API server does not hear of this process, tried again", "err", err)
 		}
 		r.bury(ctx)
 	}

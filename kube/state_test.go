@@ -43,6 +43,7 @@ func TestStateInbox(t *testing.T) {
 		return first.Inbox, func() prow.Inbox {
 			kube.KillState(first)
 			second := openState(t, shared.config(), ns, shortLease)
+			kube.Join(t, second)
 			kube.AwaitBurial(t, first)
 			return second.Inbox
 		}

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	prow "github.com/prow-ci/prow"
+	"github.com/prow-ci/prow/postgres"
 )
 
 // usualWebhooks are GitHub's own examples of those that come most, 18 kB each on
@@ -54,71 +55,77 @@ func incoming(i int, bodies [][]byte) *prow.Delivery {
 	return d
 }
 
-func report(b *testing.B, took []time.Duration) {
-	slices.Sort(took)
-	ms := func(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
-	b.ReportMetric(ms(took[len(took)/2]), "p50-ms")
-	b.ReportMetric(ms(took[len(took)*99/100]), "p99-ms")
-	b.ReportMetric(ms(took[len(took)-1]), "max-ms")
+// Webhooks of the usual size at a steady rate for five seconds, claimed and
+// settled by two replicas.
+func BenchmarkWebhooks(b *testing.B) {
+	bodies := usualWebhooks(b)
+	for _, rate := range []int{10, 100, 300, 1000} {
+		b.Run(fmt.Sprint(rate, "-per-second"), func(b *testing.B) {
+			for b.Loop() {
+				webhooksAt(b, rate, max(rate*5, 100), bodies)
+			}
+		})
+	}
 }
 
-// A thousand webhooks of the usual size a second for five seconds, while two replicas
-// claim and settle them.
-func BenchmarkAccept1000PerSecond(b *testing.B) {
-	bodies := usualWebhooks(b)
-	for b.Loop() {
-		url := shared.database(b)
-		one, two := open(b, url), open(b, url)
-		var mu sync.Mutex
-		var took []time.Duration
-		var handled atomic.Int64
-		var all sync.WaitGroup
-		const n = 5000
-		begun := time.Now()
-		for _, r := range []prow.Inbox{one.Inbox, two.Inbox} {
+func webhooksAt(b *testing.B, rate, n int, bodies [][]byte) {
+	url := shared.database(b)
+	boxes := []*postgres.Inbox{open(b, url).Inbox, open(b, url).Inbox}
+	var mu sync.Mutex
+	var took []time.Duration
+	var done atomic.Int64
+	var all sync.WaitGroup
+	begun := time.Now()
+	for _, box := range boxes {
+		all.Go(func() { handleAll(b, box, &done, int64(n)) })
+	}
+	for i := range n {
+		time.Sleep(time.Until(begun.Add(time.Second / time.Duration(rate) * time.Duration(i))))
+		all.Go(func() {
+			start := time.Now()
+			if fresh, err := boxes[i%2].Accept(b.Context(), incoming(i, bodies)); err != nil || !fresh {
+				b.Error(fresh, err)
+			}
+			mu.Lock()
+			took = append(took, time.Since(start))
+			mu.Unlock()
+		})
+	}
+	accepted := time.Since(begun)
+	all.Wait()
+	handled := time.Since(begun)
+	slices.Sort(took)
+	ms := func(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+	b.ReportMetric(ms(took[n/2]), "p50-ms")
+	b.ReportMetric(ms(took[n*99/100]), "p99-ms")
+	b.ReportMetric(float64(n)/accepted.Seconds(), "offered/s")
+	b.ReportMetric(float64(n)/handled.Seconds(), "handled/s")
+}
+
+// handleAll claims and settles until n are done, by whomever.
+func handleAll(b *testing.B, box *postgres.Inbox, done *atomic.Int64, n int64) {
+	var all sync.WaitGroup
+	defer all.Wait()
+	free := make(chan struct{}, 64)
+	for done.Load() < n {
+		got, err := box.Claim(b.Context(), time.Now(), cap(free)-len(free))
+		if err != nil {
+			b.Error(err)
+		}
+		for _, d := range got {
+			free <- struct{}{}
 			all.Go(func() {
-				var settling sync.WaitGroup
-				for handled.Load() < n {
-					got, err := r.Claim(b.Context(), time.Now(), 64)
-					if err != nil {
-						b.Error(err)
-					}
-					for _, d := range got {
-						settling.Go(func() {
-							d.State, d.Handled = prow.DeliveryHandled, time.Now()
-							if err := r.Settle(b.Context(), d); err != nil {
-								b.Error(err)
-							}
-							handled.Add(1)
-						})
-					}
-					if len(got) == 0 {
-						time.Sleep(2 * time.Millisecond)
-					}
-					if len(got) == 64 {
-						settling.Wait()
-					}
+				d.State, d.Handled = prow.DeliveryHandled, time.Now()
+				if err := box.Settle(b.Context(), d); err != nil {
+					b.Error(err)
 				}
-				settling.Wait()
+				done.Add(1)
+				<-free
 			})
 		}
-		for i := range n {
-			time.Sleep(time.Until(begun.Add(time.Duration(i) * time.Millisecond)))
-			all.Go(func() {
-				start := time.Now()
-				if fresh, err := []prow.Inbox{one.Inbox, two.Inbox}[i%2].Accept(b.Context(), incoming(i, bodies)); err != nil || !fresh {
-					b.Error(fresh, err)
-				}
-				mu.Lock()
-				took = append(took, time.Since(start))
-				mu.Unlock()
-			})
+		if len(got) == 0 {
+			time.Sleep(2 * time.Millisecond)
 		}
-		accepted := time.Since(begun)
-		all.Wait()
-		report(b, took)
-		b.ReportMetric(n/accepted.Seconds(), "accepted/s")
-		b.ReportMetric(n/time.Since(begun).Seconds(), "handled/s")
 	}
 }
 
