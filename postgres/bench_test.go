@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	prow "github.com/prow-ci/prow"
 	"github.com/prow-ci/prow/postgres"
 )
@@ -100,6 +101,17 @@ func webhooksAt(b *testing.B, rate, n int, bodies [][]byte) {
 	b.ReportMetric(ms(took[n*99/100]), "p99-ms")
 	b.ReportMetric(float64(n)/accepted.Seconds(), "offered/s")
 	b.ReportMetric(float64(n)/handled.Seconds(), "handled/s")
+	var size float64
+	c, err := pgx.Connect(b.Context(), url)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer c.Close(b.Context())
+	const sizes = `SELECT sum(pg_total_relation_size(oid))::float FROM pg_class WHERE relnamespace = 'prow'::regnamespace AND relkind = 'r'`
+	if err := c.QueryRow(b.Context(), sizes).Scan(&size); err != nil {
+		b.Fatal(err)
+	}
+	b.ReportMetric(size/float64(n), "bytes/webhook")
 }
 
 // handleAll claims and settles until n are done, by whomever.
