@@ -32,7 +32,7 @@ type ClusterOptions struct {
 }
 
 // singletons are the components of which one process at a time does the work.
-var singletons = []string{"horologium", "plank", "crier", "sinker", "tide"}
+var singletons = []string{"horologium", "plank", "crier", "sinker", "tide", pipelineComponent, jenkinsComponent}
 
 // openCluster keeps jobs as ProwJob resources, runs them as pods, and finds their
 // files in buckets.
@@ -55,7 +55,7 @@ func (s *Server) openCluster(ctx context.Context) (*state, error) {
 	if err := s.openMemory(ctx, st, clusters, cfg); err != nil {
 		return st, err
 	}
-	if o.runs("plank") || o.runs("sinker") || o.runs("deck") {
+	if o.runs("plank") || o.runs("sinker") || o.runs("deck") || o.runs(pipelineComponent) {
 		if err := s.openPods(ctx, st, files, clusters, cfg); err != nil {
 			return st, err
 		}
@@ -108,17 +108,19 @@ const clustersPause = time.Second
 // openPods opens the clusters that run jobs, and follows their kubeconfigs.
 func (s *Server) openPods(ctx context.Context, st *state, files kube.Kubeconfig, clusters *kube.Clusters, cfg *config.Config) error {
 	log := s.log("pods")
-	runner, err := kube.NewRunner(kube.RunnerOptions{
+	o := kube.RunnerOptions{
 		Clusters: clusters.Build, Namespace: cfg.PodNamespace, ClusterOf: clusterOf(st.Jobs), Pod: podspec.Options{}, Log: log, Now: s.o.Now,
-	})
+	}
+	runner, err := kube.NewRunner(o)
 	if err != nil {
 		return err
 	}
 	st.Runner = runner
+	st.pipelines = &pipelines{o: o}
 	follow, stop := context.WithCancel(context.WithoutCancel(ctx))
-	st.close = append(st.close, runner.Close, func() error { stop(); return nil })
+	st.close = append(st.close, runner.Close, st.pipelines.close, func() error { stop(); return nil })
 	go files.Follow(follow, clusters, clustersPause, func(c *kube.Clusters) {
-		if err := runner.SetClusters(c.Build); err != nil {
+		if err := errors.Join(runner.SetClusters(c.Build), st.pipelines.setClusters(c)); err != nil {
 			log.Error("new kubeconfig cannot be used, the last one stays", "error", err)
 		}
 	}, func(err error) { log.Error("new kubeconfig cannot be used, the last one stays", "error", err) })

@@ -15,6 +15,7 @@ import (
 	"github.com/prow-ci/prow/github"
 	"github.com/prow-ci/prow/hook"
 	"github.com/prow-ci/prow/horologium"
+	"github.com/prow-ci/prow/jenkins"
 	"github.com/prow-ci/prow/plank"
 	"github.com/prow-ci/prow/plugin"
 	"github.com/prow-ci/prow/sinker"
@@ -22,7 +23,7 @@ import (
 )
 
 // join wires the components that are to run, and the addresses.
-func (s *Server) join() {
+func (s *Server) join() error {
 	current, now, db := s.live.Current, s.o.Now, s.state
 	merges := tide.NewMetrics()
 	s.metrics.MustRegister(merges.Collectors()...)
@@ -55,15 +56,19 @@ func (s *Server) join() {
 		Jobs: db.Jobs, Runner: s.state.Runner, Inbox: db.Inbox, Config: current, Now: now, Log: s.log("sinker"),
 		Metrics: registered(s.metrics, sinker.NewMetrics()),
 	}
-	for _, p := range []part{
+	elsewhere, err := s.elsewhere(&plank.BuildIDs{Node: s.o.Node + "-elsewhere", Now: now})
+	if err != nil {
+		return err
+	}
+	for _, p := range append([]part{
 		{"hook", receiver.Run}, {"horologium", starter.Run}, {"plank", runner.Run}, {"crier", reporter.Run},
 		{"sinker", sweeper.Run}, {"tide", merger.Run},
-	} {
+	}, elsewhere...) {
 		if !s.o.runs(p.name) {
 			continue
 		}
 		if s.state.lead != nil && slices.Contains(singletons, p.name) {
-			p.run = s.state.lead(p.name, p.run)
+			p.run = s.state.lead(s.leaseOf(p.name), p.run)
 		}
 		s.parts = append(s.parts, p)
 	}
@@ -71,6 +76,7 @@ func (s *Server) join() {
 		s.parts = append(s.parts, part{"relay", s.relay(merger)})
 	}
 	s.address(receiver, merger)
+	return nil
 }
 
 func (s *Server) log(component string) *slog.Logger { return s.o.Log.With("component", component) }
@@ -96,6 +102,9 @@ func (s *Server) address(receiver *hook.Worker, merger *tide.Worker) {
 		}
 		ok(w, r)
 	})
+	if s.jenkins != nil && s.o.runs(jenkinsComponent) {
+		mux.Handle("/job/", &jenkins.Logs{Jobs: s.state.Jobs, Jenkins: s.jenkins, Log: s.log(jenkinsComponent)})
+	}
 	if s.o.runs("deck") {
 		s.board = s.deck(receiver)
 		mux.Handle("/", s.board)
@@ -115,7 +124,7 @@ func (s *Server) runURL(j *prow.Job) string {
 func (s *Server) deck(receiver *hook.Worker) *deck.Server {
 	started := s.o.Now()
 	return &deck.Server{
-		Jobs: s.state.Jobs, Runner: s.state.Runner, Artifacts: s.state.Artifacts, Buckets: s.state.buckets, Inbox: s.state.Inbox, Memory: s.state.Memory, Journal: s.state.Journal,
+		Jobs: s.state.Jobs, Runner: s.agents(), Artifacts: s.state.Artifacts, Buckets: s.state.buckets, Inbox: s.state.Inbox, Memory: s.state.Memory, Journal: s.state.Journal,
 		Forge: s.forge, Config: s.live.Current, Stale: s.stale, Plugins: s.plugins, Help: http.HandlerFunc(receiver.PluginHelp),
 		System: func() deck.System { return s.system(started) }, May: s.may, Now: s.o.Now, Log: s.log("deck"),
 	}

@@ -21,7 +21,7 @@ import (
 
 // Components are the parts that one process may run, in the order in which the
 // story of a change meets them.
-var componentNames = []string{"hook", "horologium", "plank", "crier", "sinker", "tide", "deck"}
+var componentNames = []string{"hook", "horologium", "plank", "crier", "sinker", "tide", "deck", pipelineComponent, jenkinsComponent}
 
 // Components lists the parts that --only chooses from.
 func Components() []string { return slices.Clone(componentNames) }
@@ -62,6 +62,8 @@ type Options struct {
 
 	// Cluster keeps jobs in Kubernetes and runs them as pods; nil: on this machine.
 	Cluster *ClusterOptions
+	// Jenkins runs the jobs of the agent jenkins; nil: nobody does.
+	Jenkins *JenkinsOptions
 
 	Self    []string // command that runs one run folder; its last argument is added
 	Version string
@@ -79,6 +81,12 @@ func (o *Options) complete() error {
 		if !slices.Contains(componentNames, c) {
 			return fmt.Errorf("--only %s: no such component; there are %s", c, strings.Join(componentNames, ", "))
 		}
+	}
+	if slices.Contains(o.Only, jenkinsComponent) && o.Jenkins == nil {
+		return fmt.Errorf("--only %s needs the address of Jenkins: say --jenkins-url", jenkinsComponent)
+	}
+	if slices.Contains(o.Only, pipelineComponent) && o.Cluster == nil {
+		return fmt.Errorf("--only %s needs a Kubernetes cluster: say --kubeconfig, or run inside one", pipelineComponent)
 	}
 	if o.Data == "" {
 		return fmt.Errorf("no folder for state: say --data DIR")

@@ -23,6 +23,7 @@ import (
 	"github.com/prow-ci/prow/git"
 	"github.com/prow-ci/prow/github"
 	"github.com/prow-ci/prow/inrepo"
+	"github.com/prow-ci/prow/jenkins"
 	"github.com/prow-ci/prow/plugin"
 	"github.com/prow-ci/prow/plugins/gate"
 	"github.com/prow-ci/prow/plugins/jobs"
@@ -43,7 +44,8 @@ type Server struct {
 	plugins []plugin.Plugin
 	metrics *metrics
 	parts   []part
-	board   *deck.Server // nil unless deck runs
+	board   *deck.Server    // nil unless deck runs
+	jenkins *jenkins.Client // nil: there is none
 	handler http.Handler
 }
 
@@ -88,7 +90,9 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	if err := s.reach(); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
-	s.join()
+	if err := s.join(); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
 	return s, nil
 }
 

@@ -23,6 +23,8 @@ type state struct {
 	Runner    prow.Runner
 	Artifacts prow.Artifacts
 
+	pipelines *pipelines // of Tekton; nil: there are none
+
 	engine  string       // of the runner, for the trial's first lines
 	buckets bool         // names in Artifacts are those of prow.Place
 	healthy func() error // nil: always

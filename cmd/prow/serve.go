@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/prow-ci/prow/config"
 	"github.com/prow-ci/prow/server"
@@ -52,12 +53,14 @@ func serveCommand() *cobra.Command {
 		level     string
 		cluster   server.ClusterOptions
 		database  string
+		jenkins   jenkinsFlags
 	)
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Run Prow's components in this process, for GitHub",
 		Long: `Runs hook, horologium, plank, crier, sinker, tide and deck in one process, or
-those named by --only. State is kept in one folder: a SQLite file, mirrors of
+those named by --only; and, where there are jobs of the agents tekton-pipeline
+and jenkins, what runs those. State is kept in one folder: a SQLite file, mirrors of
 the repositories, and the files of the runs.
 
 Inside a Kubernetes cluster, or with --kubeconfig, jobs are ProwJob resources and
@@ -88,6 +91,7 @@ Configuration files are read again when they change.`,
 				}
 				o.Cluster = &cluster
 			}
+			o.Jenkins = jenkins.options()
 			return server.Serve(cmd.Context(), o)
 		},
 	}
@@ -114,7 +118,8 @@ Configuration files are read again when they change.`,
 	f.StringSliceVar(&o.Filter.EnabledRepos, "github-enabled-repo", nil, "serve only this repository (org/repo); repeatable")
 	f.StringSliceVar(&o.Filter.DisabledOrgs, "github-disabled-org", nil, "do not serve this organisation; repeatable")
 	f.StringSliceVar(&o.Filter.DisabledRepos, "github-disabled-repo", nil, "do not serve this repository (org/repo); repeatable")
-	f.StringSliceVar(&o.Only, "only", nil, "components to run: hook, horologium, plank, crier, sinker, tide, deck (default all)")
+	f.StringSliceVar(&o.Only, "only", nil, "components to run: "+strings.Join(server.Components(), ", ")+" (default all)")
+	jenkins.add(f)
 	f.BoolVar(&o.DryRun, "dry-run", false, "write nothing to GitHub; log what would be written")
 	f.StringVar(&level, "log-level", "info", "debug, info, warn or error")
 	return cmd
