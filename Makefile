@@ -4,7 +4,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS  = -s -w -X main.version=$(VERSION)
 
 .DEFAULT_GOAL := help
-.PHONY: help build try test check acceptance lint chaos bench fuzz golden docs clean test-kubernetes test-kubernetes-api bench-kubernetes images
+.PHONY: help build try test check acceptance lint chaos bench fuzz golden docs clean test-kubernetes test-kubernetes-api bench-kubernetes images update-config update-plugins
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-20s %s\n", $$1, $$2}'
@@ -39,6 +39,7 @@ images: ## container images for amd64 and arm64 in bin/images, without Docker: s
 
 test-kubernetes: test-kubernetes-api ## what runs on Kubernetes, on a real one with a node; needs root (the first time it is built: 5 minutes and more)
 	@scripts/kubernetes node >/dev/null
+	$(GO) test -tags kubernetes,acceptance -count=1 -timeout 10m -run TestCorpora ./kube
 	$(GO) test -tags kubernetes,node -count=1 -timeout 15m ./kube/onnode
 
 bench-kubernetes: ## jobs a second and requests a job on a control plane, and what 22,000 jobs take
@@ -48,6 +49,12 @@ bench-kubernetes: ## jobs a second and requests a job on a control plane, and wh
 test-kubernetes-api: ## the part of it that needs only a control plane, and no root
 	@scripts/kubernetes >/dev/null
 	$(GO) test -tags kubernetes -count=1 -timeout 10m ./kube
+
+update-config: build ## push config.yaml, and jobs, into the cluster: CONFIG=… JOB_CONFIG=…
+	@scripts/update-config config
+
+update-plugins: build ## push plugins.yaml: PLUGINS=… (CONFIG=… to check it against)
+	@scripts/update-config plugins
 
 bench: build ## the figures of docs/benchmarks.md, on this machine
 	scripts/bench

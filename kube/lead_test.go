@@ -36,7 +36,7 @@ func TestOneLeads(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		p := &person{wire, cancel, make(chan error, 1)}
 		people[name] = p
-		e := kube.Election{Config: config, Namespace: ns, Name: "prow", Identity: name, Lease: 3 * time.Second, Log: slog.New(slog.NewTextHandler(t.Output(), nil))}
+		e := kube.Election{Config: config, Namespace: ns, Name: "prow", Identity: name, Lease: 6 * time.Second, Log: slog.New(slog.NewTextHandler(t.Output(), nil))}
 		go func() {
 			p.done <- e.Lead(ctx, func(ctx context.Context) error {
 				if n := leading.Add(1); n > 1 {

@@ -27,6 +27,9 @@ func (r *Runner) Logs(ctx context.Context, id, container string, offset int64, f
 	if !slices.Contains(h.run.Containers, container) {
 		return nil, fmt.Errorf("run %s: container %s: %w; it has %s", id, container, fs.ErrNotExist, strings.Join(h.run.Containers, ", "))
 	}
+	if !h.scheduled { // of such a pod the API server says that its log is empty
+		return nil, fmt.Errorf("log of run %s: no node has taken its pod yet", id)
+	}
 	q := url.Values{"container": {container}}
 	if follow {
 		q.Set("follow", "true")

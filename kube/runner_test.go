@@ -93,6 +93,9 @@ func TestRunOnPods(t *testing.T) {
 	if err != nil || run.Phase != prow.Waiting || run.BuildID != "1234567890123456789" {
 		t.Fatalf("Look = %+v, %v", run, err)
 	}
+	if _, err := r.Logs(ctx, "a", "", 0, false); err == nil {
+		t.Error("a pod that no node has has a log")
+	}
 	shared.bind(t, ns, "a")
 	shared.status(t, ns, "a", `{"phase":"Running","startTime":"2026-01-02T03:04:05Z","containerStatuses":[{"name":"test","image":"i","imageID":"i","ready":true,"restartCount":0,"state":{"running":{"startedAt":"2026-01-02T03:04:06Z"}}}]}`)
 	looks(t, other, "a", "testing", func(x prow.Run) bool { return x.Phase == prow.Running && x.Doing == "testing" })
