@@ -50,21 +50,19 @@ func (b *Inbox) Claim(ctx context.Context, now time.Time, limit int) ([]*prow.De
 	if limit <= 0 {
 		return nil, nil
 	}
-	if _, err := b.state.replica.join(ctx); err != nil {
-		return nil, err
-	}
 	b.state.store.catchUp(ctx)
-	me, err := b.state.replica.sure()
+	me, err := b.state.replica.sure(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("claim deliveries: %w", err)
 	}
 	b.dropTwice(ctx, me)
 	var out []*prow.Delivery
-	for _, w := range b.choose(me, now, limit) {
+	chosen := b.choose(me, now, limit)
+	for _, w := range chosen {
 		d, err := b.take(ctx, w, me)
 		if err != nil {
-			for _, d := range out { // they are handed out by the next claim
-				b.release(d.ID)
+			for _, w := range chosen { // the next claim hands them out
+				b.release(w.id)
 			}
 			return nil, fmt.Errorf("claim delivery %s: %w", w.id, err)
 		}

@@ -65,15 +65,30 @@ func (r *stateReplica) name() string {
 	return r.id
 }
 
-// sure returns the name of this process if nobody can have taken from it what it
-// owns.
-func (r *stateReplica) sure() (string, error) {
+// sure makes this process take part and returns its name when nobody can have
+// taken from it what it owns.
+func (r *stateReplica) sure(ctx context.Context) (string, error) {
+	for range 2 { // given up by the others, it comes back under another name
+		id, err := r.join(ctx)
+		if err != nil || r.trusted(id) {
+			return id, err
+		}
+		err = r.beat(ctx, id)
+		if err == nil && r.trusted(id) {
+			return id, nil
+		}
+		if err != nil && !errors.Is(err, errLapsed) {
+			return "", fmt.Errorf("%w: %w", errLapsed, err)
+		}
+	}
+	return "", errLapsed
+}
+
+// trusted reports whether the last sign of life is recent enough.
+func (r *stateReplica) trusted(id string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.id == "" || !time.Now().Before(r.until) {
-		return "", errLapsed
-	}
-	return r.id, nil
+	return r.id == id && time.Now().Before(r.until)
 }
 
 // alive reports whether a process takes part.
@@ -111,12 +126,18 @@ func (r *stateReplica) beat(ctx context.Context, id string) error {
 	case apierrors.IsNotFound(err):
 		// Others gave this process up. It comes back under another name, so that
 		// nobody takes for its own what it was told to be anybody's.
-		r.id = ""
+		if r.id == id {
+			r.id = ""
+		}
 		return errLapsed
-	case err == nil:
-		r.until = sent.Add(r.state.options.Lease * 2 / 3)
+	case err != nil:
+		return err
+	case r.id == id:
+		if until := sent.Add(r.state.options.Lease * 2 / 3); until.After(r.until) {
+			r.until = until
+		}
 	}
-	return err
+	return nil
 }
 
 // heard is told of each change of a process.

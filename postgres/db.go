@@ -95,6 +95,13 @@ func (db *DB) begin(ctx context.Context) error {
 	db.Journal = newJournal(db)
 	db.running.Go(func() { db.replica.live(db.ctx) })
 	db.running.Go(func() { db.listen(db.ctx) })
+	db.running.Go(func() {
+		for wait(db.ctx, time.Hour) {
+			if err := db.Journal.forget(db.ctx); err != nil && db.ctx.Err() == nil {
+				db.log.Warn("old notes not deleted, tried again", "err", explain(err))
+			}
+		}
+	})
 	return nil
 }
 

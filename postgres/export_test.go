@@ -46,3 +46,11 @@ func Forget(t testing.TB, db *DB) {
 		t.Fatal(err)
 	}
 }
+
+// ForgetNotes deletes old notes, now.
+func ForgetNotes(t testing.TB, db *DB) {
+	t.Helper()
+	if err := db.Journal.forget(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	prow "github.com/prow-ci/prow"
@@ -108,4 +109,18 @@ func (s *Journal) Notes(ctx context.Context, where prow.IssueID, limit int) ([]p
 	}
 	slices.Reverse(out)
 	return out, nil
+}
+
+// storyAge is how long notes are kept.
+const storyAge = 90 * 24 * time.Hour
+
+// forget deletes old notes, in portions so that nobody waits for long behind it.
+func (s *Journal) forget(ctx context.Context) error {
+	for {
+		tag, err := s.db.pool.Exec(ctx, `DELETE FROM prow.notes WHERE seq IN (
+			SELECT seq FROM prow.notes WHERE at < (extract(epoch FROM clock_timestamp() - $1::interval) * 1000000000)::bigint LIMIT 5000)`, storyAge)
+		if err != nil || tag.RowsAffected() == 0 {
+			return err
+		}
+	}
 }
