@@ -152,7 +152,7 @@ func (l *loader) gather(ctx context.Context, rep *report) (*inputs, error) {
 		return &source{name: name, codec: l.codec, as: as, zipped: true, unknown: KindUnknown, keepPlaces: true}
 	}
 	plugins := func(name string) *source {
-		return &source{name: name, codec: l.codec, as: func() any { return new(pluginFile) }, unknown: KindUnknown, keepPlaces: true}
+		return &source{name: name, codec: l.codec, as: func() any { return new(pluginFile) }, zipped: true, unknown: KindUnknown, keepPlaces: true}
 	}
 	if l.paths.Config != "" {
 		in.main = main(l.paths.Config, func() any { return new(mainFile) })

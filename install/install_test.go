@@ -264,3 +264,37 @@ func decode(t *testing.T, s string) []byte {
 	}
 	return b
 }
+
+// All files of a configuration, compressed as ConfigMaps have them, are read.
+func TestCompressedIsRead(t *testing.T) {
+	t.Parallel()
+	padding := bytes.Repeat([]byte("# a long comment\n"), 20<<10)
+	maps, err := install.Maps(install.Options{Namespace: "prow", Config: append(padding, "pod_namespace: mine"...),
+		Plugins: append(padding, "plugins: {my-org: {plugins: [lgtm]}}"...),
+		Jobs:    map[string][]byte{"a.yaml": append(padding, "periodics: [{name: p, interval: 1h, spec: {containers: [{image: i, command: [c]}]}}]"...)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	for _, m := range maps {
+		binary, _ := at(m, "binaryData").(map[string]any)
+		if len(binary) != 1 {
+			t.Errorf("%s is not compressed", m)
+		}
+		for name, text := range binary {
+			if err := os.WriteFile(filepath.Join(dir, name), decode(t, text.(string)), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	c, err := config.Load(config.Paths{Config: filepath.Join(dir, "config.yaml"), PluginConfig: filepath.Join(dir, "plugins.yaml"), JobConfig: filepath.Join(dir, "a.yaml")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.PodNamespace != "mine" || len(c.Plugins.Plugins) != 1 || len(c.Periodics) != 1 {
+		t.Errorf("read was %s, %v, %v", c.PodNamespace, c.Plugins.Plugins, c.Periodics)
+	}
+	if jobs, pods, err := install.Namespaces(decode(t, at(maps[0], "binaryData", "config.yaml").(string))); err != nil || jobs != "default" || pods != "mine" {
+		t.Errorf("namespaces are %s and %s, %v", jobs, pods, err)
+	}
+}

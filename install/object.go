@@ -57,7 +57,7 @@ func prune(m map[string]any) {
 			delete(m, k)
 		case map[string]any:
 			prune(v)
-			if len(v) == 0 && (k == "resources" || k == "strategy" || k == "loadBalancer" || k == "creationTimestamp") {
+			if len(v) == 0 && (k == "spec" || k == "resources" || k == "strategy" || k == "loadBalancer" || k == "creationTimestamp") {
 				delete(m, k)
 			}
 		case []any:

@@ -151,7 +151,11 @@ func (i *installFlags) print(w io.Writer, objects []install.Object) error {
 }
 
 func installCommand() *cobra.Command {
-	var i installFlags
+	var (
+		i             installFlags
+		at            server.ClusterOptions
+		check, asJSON bool
+	)
 	cmd := &cobra.Command{
 		Use:   "install",
 		Short: "Print what Prow needs on Kubernetes, for kubectl apply",
@@ -162,16 +166,26 @@ component. Nothing is sent anywhere: look at it, or hand it to kubectl.
 
 The output holds your secrets. Once they and the configuration are in the
 cluster, they are yours: print with the same flags and --upgrade to leave them
-out. docs/kubernetes.md tells the rest.`,
+out. With --check nothing is printed to apply: what is in the cluster is compared
+with what these flags make, and each difference is told. docs/kubernetes.md tells
+the rest.`,
 		Example: `  prow install --github-org my-org --github-token-file token \
       --bucket gs://my-logs --bucket-credentials-file service-account.json \
       --url https://prow.example.com --image registry.example.com/prow/prow:v1 | kubectl apply -f -
-  prow install … --upgrade | kubectl diff -f -`,
+  prow install … --upgrade | kubectl apply -f -      # another version, or other flags
+  prow install … --check                             # is the cluster as it should be?`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o, err := i.options()
 			if err != nil {
 				return err
+			}
+			if check {
+				findings, err := server.CheckInstall(cmd.Context(), at.Kubeconfig, o)
+				if err != nil {
+					return err
+				}
+				return tellFindings(cmd.OutOrStdout(), findings, asJSON || i.output == "json")
 			}
 			objects, err := install.Render(o)
 			if err != nil {
@@ -185,7 +199,56 @@ out. docs/kubernetes.md tells the rest.`,
 		},
 	}
 	i.add(cmd.Flags())
-	cmd.Flags().StringVarP(&i.output, "output", "o", "yaml", "yaml or json")
+	f := cmd.Flags()
+	f.StringVarP(&i.output, "output", "o", "yaml", "yaml or json")
+	f.BoolVar(&check, "check", false, "compare the cluster with what would be printed; exits with 1 if they differ")
+	f.BoolVar(&asJSON, "json", false, "the same as --output json")
+	cmd.PreRun = func(*cobra.Command, []string) {
+		if asJSON {
+			i.output = "json"
+		}
+	}
+	clusterFlags(f, &at)
+	cmd.AddCommand(installConfigCommand())
+	return cmd
+}
+
+// installConfigCommand prints the part of an installation that changes most.
+func installConfigCommand() *cobra.Command {
+	var i installFlags
+	cmd := &cobra.Command{
+		Use:   "config",
+		Short: "Print only the ConfigMaps of a configuration",
+		Long: `Prints the ConfigMaps config, plugins and job-config of the files that are named.
+What is large is compressed, and jobs past 1 MiB are spread over several: a
+running Prow reads them as before. Apply them server side: plain kubectl apply
+keeps a copy of at most 256 KiB.`,
+		Example: `  prow install config --config config.yaml --plugins plugins.yaml --job-config jobs/ |
+      kubectl apply --server-side --force-conflicts -f -`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if i.config == "" && i.plugins == "" && i.jobs == "" {
+				return errors.New("name what is to be printed: --config, --plugins or --job-config")
+			}
+			namespace := i.Namespace
+			o, err := i.options()
+			if err != nil {
+				return err
+			}
+			o.Namespace = namespace
+			objects, err := install.Maps(o)
+			if err != nil {
+				return err
+			}
+			return i.print(cmd.OutOrStdout(), objects)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&i.Namespace, "namespace", install.DefaultNamespace, "namespace of Prow itself")
+	f.StringVar(&i.config, "config", "", "config.yaml")
+	f.StringVar(&i.plugins, "plugins", "", "plugins.yaml")
+	f.StringVar(&i.jobs, "job-config", "", "file or folder of jobs")
+	f.StringVarP(&i.output, "output", "o", "yaml", "yaml or json")
 	return cmd
 }
 

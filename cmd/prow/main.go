@@ -89,7 +89,7 @@ Ask a running Prow:
 		&cobra.Group{ID: "ask", Title: "Ask a running Prow:"},
 		&cobra.Group{ID: "config", Title: "Work on configuration:"},
 	)
-	for _, c := range []*cobra.Command{tryCommand(), serveCommand(), runCommand(), installCommand()} {
+	for _, c := range []*cobra.Command{tryCommand(), serveCommand(), runCommand(), installCommand(), doctorCommand()} {
 		c.GroupID = "run"
 		cmd.AddCommand(c)
 	}
