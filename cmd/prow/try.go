@@ -23,8 +23,8 @@ Then it stays up: open a pull request with git push, in the browser, or with gh;
 comment; watch the log; see it merge. Ctrl-C ends it.
 
 With --runner kubernetes the jobs are ProwJob resources and pods of a cluster; its
-pods have to reach --forge-addr, and "prow install --crds | kubectl apply -f -" has
-to have been there.`,
+pods have to reach --forge-addr, deploy/crd has to be applied to it, and it needs
+the namespaces prow and prow-jobs.`,
 		Example: `  prow try
   prow try --once --json
   prow try --repo . --data ~/prow-trial
