@@ -2,6 +2,8 @@ package postgres
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -31,7 +33,7 @@ func (db *DB) retry(ctx context.Context, do func(context.Context) error) error {
 			return err
 		}
 		if !wait(ctx, pause(n)) {
-			return ctx.Err()
+			return fmt.Errorf("%w: %w", ctx.Err(), err)
 		}
 	}
 }
@@ -61,10 +63,23 @@ func passes(err error) bool {
 	if errors.As(err, &refused) {
 		return passing(refused.Code)
 	}
+	if mistrusts(err) {
+		return false
+	}
 	var network net.Error
 	var connect *pgconn.ConnectError
 	return errors.As(err, &network) || errors.As(err, &connect) || pgconn.SafeToRetry(err) ||
 		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) || errors.Is(err, pgconn.ErrConnClosed)
+}
+
+// mistrusts reports whether the certificate of the database is not the one that
+// the URL asks for.
+func mistrusts(err error) bool {
+	var chain *tls.CertificateVerificationError
+	var authority x509.UnknownAuthorityError
+	var host x509.HostnameError
+	var invalid x509.CertificateInvalidError
+	return errors.As(err, &chain) || errors.As(err, &authority) || errors.As(err, &host) || errors.As(err, &invalid)
 }
 
 // passing says it of the codes in which Postgres refuses.
@@ -87,7 +102,10 @@ func explain(err error) error {
 	var refused *pgconn.PgError
 	if !errors.As(err, &refused) {
 		var connect *pgconn.ConnectError
-		if errors.As(err, &connect) {
+		switch {
+		case mistrusts(err):
+			return fmt.Errorf("its certificate is not trusted: see sslrootcert and the host in the URL: %w", err)
+		case errors.As(err, &connect):
 			return fmt.Errorf("it does not answer: see that it runs and can be reached from here: %w", err)
 		}
 		return err
