@@ -106,31 +106,39 @@ func (p *pass) ready(ctx context.Context, j *prow.Job, at string, n *note) (bool
 		return false, errors.Join(err, p.describe(ctx, j, "It could not be started yet, and is tried again: "+sentence(err.Error())))
 	case d.Buildable != nil && !*d.Buildable:
 		return false, p.broken(ctx, j, fmt.Sprintf("%s The job at %s is disabled in Jenkins.", textNoStart, at))
-	case d.parameterized():
-		return true, nil
 	}
 	return p.taught(ctx, d, at)
 }
 
-// taught has a job without parameters read its definition, by a first build that
-// is aborted.
+// taught reports whether a job has read its definition. It does so in its first
+// build, which is begun for that and then aborted.
 func (p *pass) taught(ctx context.Context, d *definition, at string) (bool, error) {
-	p.Worker.mu.Lock()
-	begun := p.lessons[at]
-	p.lessons[at] = true
-	p.Worker.mu.Unlock()
-	switch {
-	case d.LastBuild == nil && (begun || d.InQueue):
+	switch ours := p.lesson(at); {
+	case ours && d.LastBuild != nil && d.LastBuild.Number == 1 && d.LastBuild.Building:
 		p.again()
-		return false, nil
-	case d.LastBuild == nil:
+		return false, p.Jenkins.stop(ctx, at, 1, 0)
+	case d.parameterized() || d.LastBuild != nil:
+		return true, nil
+	case !ours && !d.InQueue:
+		p.begunLesson(at)
 		p.again()
 		return false, p.Jenkins.teach(ctx, at)
-	case begun && d.LastBuild.Building && d.LastBuild.Number == 1:
-		p.again()
-		return false, p.Jenkins.stop(ctx, at, d.LastBuild.Number, 0)
 	}
-	return true, nil
+	p.again()
+	return false, nil
+}
+
+// lesson reports whether the first build at a path is only to be aborted.
+func (w *Worker) lesson(at string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.lessons[at]
+}
+
+func (w *Worker) begunLesson(at string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.lessons[at] = true
 }
 
 // search decides about a build that should be there and is not.
@@ -147,7 +155,7 @@ func (p *pass) search(ctx context.Context, j *prow.Job, n *note) error {
 		return p.conclude(ctx, j, prow.Aborted, textAborted+" Somebody took it out of Jenkins' queue.", nil)
 	}
 	if n.unsure && j.Status.State == prow.Triggered {
-		*n = note{looked: n.looked} // Jenkins never got the request
+		*n = note{} // Jenkins never got the request
 		p.again()
 		return nil
 	}

@@ -117,7 +117,8 @@ type request struct {
 	path   string
 	query  url.Values
 	form   url.Values
-	once   bool // it must not be said twice
+	// once is for what must not be said twice; only 201 says that it was done.
+	once bool
 }
 
 // failure is an answer that is none.
@@ -143,7 +144,7 @@ func (f *failure) Unwrap() error {
 // carried out, and saying it again does not help.
 func refused(err error) bool {
 	var f *failure
-	return errors.As(err, &f) && f.code < 500 && f.code != http.StatusTooManyRequests && f.code != http.StatusRequestTimeout
+	return errors.As(err, &f) && f.code >= 400 && f.code < 500 && f.code != http.StatusTooManyRequests && f.code != http.StatusRequestTimeout
 }
 
 // ask gets the JSON at a path.
@@ -213,9 +214,11 @@ func (c *Client) try(ctx context.Context, r request) ([]byte, http.Header, error
 func (c *Client) judge(r request, res *http.Response, body []byte) error {
 	to := res.Header.Get("Location")
 	switch {
+	case r.once && res.StatusCode < 300 && res.StatusCode != http.StatusCreated:
+		return &failure{r, res.StatusCode, fmt.Sprintf(" where 201 Created was expected; it begins with %q", head(body))}
 	case res.StatusCode < 300:
 		return nil
-	case res.StatusCode < 400 && r.method == http.MethodPost && !strings.Contains(to, "/login"):
+	case res.StatusCode < 400 && r.method == http.MethodPost && !r.once && !strings.Contains(to, "/login"):
 		return nil // Jenkins sends browsers on to a page
 	case res.StatusCode < 400:
 		return &failure{r, res.StatusCode, fmt.Sprintf(": it sends us on to %s; is the address of Jenkins right, and the token?", to)}

@@ -127,6 +127,14 @@ func (h *house) eventually(what string, ok func() bool) {
 	for _, j := range jobs {
 		fmt.Fprintf(&now, "\n%s: %s, %s", j.Name, j.Status.State, j.Status.Description)
 	}
+	h.box.with(func() {
+		for path, j := range h.box.jobs {
+			for _, b := range j.builds {
+				fmt.Fprintf(&now, "\n%s/%d: %s %v", path, b.number, b.result, b.asked)
+			}
+		}
+		fmt.Fprintf(&now, "\n%d in the queue", len(h.box.queue))
+	})
 	h.t.Fatalf("never happened: %s; jobs:%s", what, now.String())
 }
 

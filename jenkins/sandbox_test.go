@@ -29,6 +29,8 @@ type sandbox struct {
 	fault func(r *http.Request) fault
 	// quick starts and ends what is queued by itself.
 	quick bool
+	// gap is how long a build is seen in neither list after it left the queue.
+	gap time.Duration
 }
 
 type fault int
@@ -86,7 +88,7 @@ func (s *sandbox) with(f func()) {
 func (s *sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.requests = append(s.requests, r.Method+" "+r.URL.Path)
+	s.requests = append(s.requests, r.Method+" "+r.URL.RequestURI())
 	f := none
 	if s.fault != nil {
 		f = s.fault(r)
@@ -121,7 +123,7 @@ func (s *sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 var (
-	sandboxBuildPath = regexp.MustCompile(`^(/job/.+)/([0-9]+)/(stop|term|kill|consoleText)$`)
+	sandboxBuildPath = regexp.MustCompile(`^(/job/.+)/([0-9]+)/(stop|term|kill|consoleText|logText/progressiveText)$`)
 	sandboxRange     = regexp.MustCompile(`^(builds|allBuilds)\[.*\]\{([0-9]+),([0-9]+)\}$`)
 )
 
@@ -189,7 +191,7 @@ func (s *sandbox) serveJob(w http.ResponseWriter, r *http.Request, j *sandboxJob
 	list := []any{}
 	for n := range j.builds {
 		b := j.builds[len(j.builds)-1-n]
-		if n < from || n >= to || part[1] == "builds" && n >= 100 {
+		if n < from || n >= to || time.Since(b.at) < s.gap || part[1] == "builds" && n >= 100 {
 			continue
 		}
 		var result any
@@ -209,8 +211,20 @@ func (s *sandbox) serveBuild(w http.ResponseWriter, r *http.Request, part []stri
 		return
 	}
 	b := j.builds[n-1]
-	if part[3] == "consoleText" {
+	switch part[3] {
+	case "consoleText":
 		fmt.Fprint(w, b.log)
+		return
+	case "logText/progressiveText":
+		start, _ := strconv.Atoi(r.FormValue("start"))
+		if start > len(b.log) {
+			w.WriteHeader(http.StatusRequestedRangeNotSatisfiable)
+			return
+		}
+		if b.result == "" {
+			w.Header().Set("X-More-Data", "true")
+		}
+		fmt.Fprint(w, b.log[start:])
 		return
 	}
 	if r.Method != http.MethodPost {

@@ -52,7 +52,7 @@ type note struct {
 	unsure  bool      // it said nothing
 	item    int64     // of the queue
 	missing time.Time // since when there is no build, or no Jenkins job
-	looked  int       // looks that found no build
+	looked  time.Time // first look that found no build
 	stopped time.Time // first told to stop
 	stops   int
 }
@@ -139,6 +139,7 @@ type pass struct {
 	op     *config.JenkinsOperator
 	builds map[string]*build
 	jobs   []*prow.Job // oldest created first
+	looked time.Time   // when the look into Jenkins began
 
 	mu   sync.Mutex
 	soon bool
@@ -153,7 +154,7 @@ func (w *Worker) round(ctx context.Context) (again time.Duration, err error) {
 	if err != nil {
 		return w.Every, err
 	}
-	p := &pass{Worker: w, op: op}
+	p := &pass{Worker: w, op: op, looked: started}
 	if p.jobs, err = w.open(ctx, op.Selector); err != nil || len(p.jobs) == 0 {
 		return w.Every, err
 	}
@@ -296,8 +297,10 @@ func (p *pass) act(ctx context.Context) {
 // see coming may have left the queue a moment ago: it is looked for twice.
 func (p *pass) certain(j *prow.Job) bool {
 	n := p.note(j)
-	n.looked++
-	return n.looked > 1 || j.Status.StartTime.Time.After(p.began)
+	if n.looked.IsZero() {
+		n.looked = p.looked
+	}
+	return p.looked.Sub(n.looked) >= p.Soon || j.Status.StartTime.Time.After(p.began)
 }
 
 // note returns what is known of j; only the goroutine that acts on j uses it.
