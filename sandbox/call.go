@@ -20,6 +20,7 @@ type call struct {
 	*Forge
 	r      *http.Request
 	user   *account // nil: nobody
+	app    *app     // with the token that it signed itself, instead of user
 	repo   *repo    // where the route has one
 	may    level    // of user in repo
 	header http.Header
@@ -96,6 +97,17 @@ func (c *call) userID() int64 {
 		return 0
 	}
 	return c.user.ID
+}
+
+// payer is whose budget of requests is used: each installation of an App has its own.
+func (c *call) payer() int64 {
+	switch {
+	case c.app != nil:
+		return c.app.ID
+	case c.user != nil && c.user.as != nil:
+		return c.user.as.installation.ID
+	}
+	return c.userID()
 }
 
 func (c *call) path(name string) string { return c.r.PathValue(name) }
@@ -176,11 +188,11 @@ func hashToken(t string) string {
 	return hex.EncodeToString(h[:])
 }
 
-// who finds the user of a request: a token as bearer, as token, or as password.
-func (f *Forge) who(r *http.Request) (*account, error) {
+// tokenOf reads the token of a request: as bearer, as token, or as password.
+func tokenOf(r *http.Request) (token string, given bool) {
 	h := r.Header.Get("Authorization")
 	if h == "" {
-		return nil, nil
+		return "", false
 	}
 	kind, token, _ := strings.Cut(h, " ")
 	if strings.EqualFold(kind, "basic") {
@@ -190,13 +202,7 @@ func (f *Forge) who(r *http.Request) (*account, error) {
 			token = user
 		}
 	}
-	hash := hashToken(strings.TrimSpace(token))
-	f.mu.RLock()
-	defer f.mu.RUnlock()
-	if a := f.st.tokens[hash]; a != nil {
-		return a, nil
-	}
-	return nil, refuse(http.StatusUnauthorized, "Bad credentials")
+	return strings.TrimSpace(token), true
 }
 
 // reply writes an answer or an error, with ETag, and 304 where the client has it.
@@ -232,7 +238,7 @@ func (c *call) reply(w http.ResponseWriter, v any, err error) {
 		h.Set("Cache-Control", "private, max-age=60, s-maxage=60")
 		h.Set("Vary", "Accept, Authorization, Cookie, X-GitHub-OTP")
 		if has(c.r.Header.Get("If-None-Match"), tag) {
-			c.rate.spend(c.userID(), -1) // GitHub does not count these
+			c.rate.spend(c.payer(), -1) // GitHub does not count these
 			h.Del("Content-Type")
 			w.WriteHeader(http.StatusNotModified)
 			return

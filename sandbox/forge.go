@@ -110,7 +110,7 @@ func (f *Forge) URL() string { return f.o.URL }
 func (f *Forge) API() string { return f.o.URL + "/api/v3" }
 
 // apiRoots are the first words of REST paths; no account may be called so.
-const apiRoots = " api graphql repos user users orgs search rate_limit meta repositories issues organizations teams notifications app versions zen emojis "
+const apiRoots = " api graphql repos user users orgs installation search rate_limit meta repositories issues organizations teams notifications app versions zen emojis "
 
 // ServeHTTP tells API, git and pages apart.
 func (f *Forge) ServeHTTP(w http.ResponseWriter, r *http.Request) {

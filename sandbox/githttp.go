@@ -45,7 +45,7 @@ func (f *Forge) serveGit(w http.ResponseWriter, r *http.Request) {
 	archived := false
 	_ = f.read(func() error {
 		if rp := f.st.names[lower(strings.TrimSuffix(strings.TrimPrefix(name, "/"), ".git"))]; rp != nil {
-			id, may, archived = rp.ID, f.level(rp, user), rp.Archived
+			id, may, archived = rp.ID, f.gitLevel(rp, user), rp.Archived
 		}
 		return nil
 	})
@@ -67,6 +67,18 @@ func (f *Forge) serveGit(w http.ResponseWriter, r *http.Request) {
 	default:
 		f.backend(w, r, id, service)
 	}
+}
+
+// gitLevel is what a user may do with git; Apps take a permission for contents.
+func (f *Forge) gitLevel(r *repo, user *account) level {
+	l := f.level(r, user)
+	switch {
+	case user == nil || user.as == nil || user.as.may("contents", "write"):
+		return l
+	case r.Private && !user.as.may("contents", "read"):
+		return none
+	}
+	return min(l, read)
 }
 
 func askPassword(w http.ResponseWriter) {

@@ -41,6 +41,9 @@ func (f *Forge) level(r *repo, user *account) level {
 	if user == nil {
 		return l
 	}
+	if user.App != 0 {
+		return max(l, f.appLevel(r, user))
+	}
 	raise := func(s string) {
 		if n, ok := parseLevel(s); ok {
 			l = max(l, n)

@@ -51,7 +51,7 @@ func (r *rates) header(h http.Header, user int64, resource string, n int) (over 
 }
 
 func getRateLimit(c *call) (any, error) {
-	left, reset := c.rate.spend(c.userID(), 0)
+	left, reset := c.rate.spend(c.payer(), 0)
 	b := obj{"limit": c.rate.limit, "remaining": max(left, 0), "used": min(c.rate.limit-left, c.rate.limit), "reset": reset.Unix()}
 	return obj{"resources": obj{"core": b, "search": b, "graphql": b, "integration_manifest": b, "code_search": b}, "rate": b}, nil
 }

@@ -42,7 +42,7 @@ func tables() [][]route {
 	return [][]route{
 		metaRoutes(), userRoutes(), orgRoutes(), teamRoutes(), repoRoutes(), branchRoutes(), protectionRoutes(), contentRoutes(), gitRoutes(),
 		commitRoutes(), issueRoutes(), labelRoutes(), milestoneRoutes(), commentRoutes(), pullRoutes(), reviewRoutes(), statusRoutes(), hookRoutes(),
-		searchRoutes(),
+		searchRoutes(), appRoutes(),
 	}
 }
 
@@ -66,7 +66,7 @@ func rootURLs(u string) obj {
 
 // handle is what all routes share: who is it, may they, and the answer.
 func (f *Forge) handle(rt route) http.Handler {
-	hasRepo := strings.Contains(rt.pattern, "/repos/{owner}/{repo}")
+	hasRepo := strings.Contains(rt.pattern, "/repos/{owner}/{repo}") && !forApps(rt.pattern)
 	resource := "core"
 	switch {
 	case strings.Contains(rt.pattern, "/search/"):
@@ -78,13 +78,16 @@ func (f *Forge) handle(rt route) http.Handler {
 		c := &call{Forge: f, r: r, header: http.Header{}}
 		v, err := func() (any, error) {
 			var err error
-			if c.user, err = f.who(r); err != nil {
+			if c.user, c.app, err = f.identify(r); err != nil {
 				return nil, err
 			}
-			if f.rate.header(c.header, c.userID(), resource, 1) {
+			if f.rate.header(c.header, c.payer(), resource, 1) {
 				return nil, refuse(http.StatusForbidden, "API rate limit exceeded for user ID %d.", c.userID())
 			}
-			if c.user == nil && r.Method != http.MethodGet && r.Method != http.MethodHead {
+			if err := c.speaks(&rt); err != nil {
+				return nil, err
+			}
+			if c.user == nil && c.app == nil && r.Method != http.MethodGet && r.Method != http.MethodHead {
 				return nil, refuse(http.StatusUnauthorized, "Requires authentication")
 			}
 			return c.run(rt, hasRepo)
@@ -135,6 +138,7 @@ func (c *call) enter(needs level) error {
 	case c.may < read:
 		return notFound()
 	case c.may >= needs:
+	case c.user != nil && c.user.as != nil && c.user.as.covers(c.repo): // its permissions are looked at already
 	case c.user == nil:
 		return refuse(http.StatusUnauthorized, "Requires authentication")
 	case needs == admin:

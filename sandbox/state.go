@@ -21,7 +21,9 @@ type (
 		// BasePermission is what members of an organisation may do in each of
 		// its repositories.
 		BasePermission string `json:",omitempty"`
+		App            int64  `json:",omitempty"` // whose bot it is
 		Created        time.Time
+		as             *grant // the token that it shows in this request, of an App's bot
 	}
 	team struct {
 		ID          int64
@@ -259,7 +261,11 @@ type state struct {
 	hooks    map[int64]*hook
 	labels   map[int64]*label
 	miles    map[int64]*milestone
+	apps     map[int64]*app
+	grants   map[string]*grant // SHA-256
 	maxID    int64
+
+	installations map[int64]*installation
 }
 
 func newState() *state {
@@ -270,6 +276,7 @@ func newState() *state {
 		comments: map[int64]*comment{}, said: map[int64][]*comment{}, reviews: map[int64][]*review{},
 		statuses: map[commitID][]*status{}, checks: map[commitID][]*checkRun{}, checkIDs: map[int64]*checkRun{},
 		events: map[int64][]*event{}, hooks: map[int64]*hook{}, labels: map[int64]*label{}, miles: map[int64]*milestone{},
+		apps: map[int64]*app{}, grants: map[string]*grant{}, installations: map[int64]*installation{},
 	}
 }
 
@@ -319,6 +326,10 @@ func (s *state) add(n noun) {
 		s.events[n.Issue] = append(s.events[n.Issue], n)
 	case *hook:
 		s.hooks[id] = n
+	case *app:
+		s.apps[id] = n
+	case *installation:
+		s.addInstallation(n)
 	}
 }
 
@@ -337,6 +348,8 @@ func (s *state) drop(n noun) {
 		s.reviews[n.Issue] = without(s.reviews[n.Issue], n)
 	case *hook:
 		delete(s.hooks, id)
+	case *installation:
+		s.dropInstallation(n)
 	case *team:
 		delete(s.teams, id)
 	case *repo:

@@ -94,6 +94,10 @@ func blank(kind string) (noun, error) {
 		return &event{}, nil
 	case "hook":
 		return &hook{}, nil
+	case "app":
+		return &app{}, nil
+	case "installation":
+		return &installation{}, nil
 	}
 	return nil, fmt.Errorf("unknown kind; the file was written by another version")
 }
