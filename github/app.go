@@ -22,8 +22,22 @@ import (
 // App's id or client id; key returns its private key as GitHub gives it, PEM, and
 // is asked again for every token.
 func AppToken(id string, key func(ctx context.Context) (string, error), now prow.Clock) func(ctx context.Context) (string, error) {
-	return func(ctx context.Context) (string, error) {
-		text, err := key(ctx)
+	sign := (&App{ID: id, Key: key}).signer(now)
+	return func(ctx context.Context) (string, error) { return sign(ctx, 0) }
+}
+
+// App is the identity of a GitHub App.
+type App struct {
+	ID string // the App's id or client id
+	// Key returns its private key as GitHub gives it, PEM; it is asked again for
+	// every token, so that a key may be replaced.
+	Key func(ctx context.Context) (string, error)
+}
+
+// signer makes the App's own tokens, by a clock that skew is added to.
+func (a *App) signer(clock prow.Clock) func(ctx context.Context, skew time.Duration) (string, error) {
+	return func(ctx context.Context, skew time.Duration) (string, error) {
+		text, err := a.Key(ctx)
 		if err != nil {
 			return "", err
 		}
@@ -32,7 +46,8 @@ func AppToken(id string, key func(ctx context.Context) (string, error), now prow
 			return "", err
 		}
 		// Clocks differ a little, and ten minutes is the longest that GitHub takes.
-		claims, err := json.Marshal(map[string]any{"iss": id, "iat": now().Add(-time.Minute).Unix(), "exp": now().Add(9 * time.Minute).Unix()})
+		now := clock().Add(skew)
+		claims, err := json.Marshal(map[string]any{"iss": a.ID, "iat": now.Add(-time.Minute).Unix(), "exp": now.Add(9 * time.Minute).Unix()})
 		if err != nil {
 			return "", err
 		}

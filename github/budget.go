@@ -1,6 +1,7 @@
 package github
 
 import (
+	"cmp"
 	"net/http"
 	"slices"
 	"strconv"
@@ -13,6 +14,9 @@ import (
 
 // Budget is how many requests GitHub still grants.
 type Budget struct {
+	// Owner is whose installation's it is, in lower case, where an App asks; the
+	// App's own is "(app)", and that of a token "".
+	Owner     string
 	Resource  string // core, graphql, search, …
 	Limit     int
 	Remaining int
@@ -25,8 +29,14 @@ type budget struct {
 	now  prow.Clock
 
 	mu   sync.Mutex
-	of   map[string]Budget
-	hold time.Time // a secondary limit: nothing is sent before
+	of   map[limitOf]Budget
+	hold map[speaker]time.Time // a secondary limit: nothing is sent before
+}
+
+// limitOf names a limit: each installation of an App has its own.
+type limitOf struct {
+	speaker
+	resource string
 }
 
 // Budget returns what is left, by resource, as the newest answers said.
@@ -37,7 +47,9 @@ func (f *Forge) Budget() []Budget {
 	for _, b := range f.budget.of {
 		out = append(out, b)
 	}
-	slices.SortFunc(out, func(a, b Budget) int { return strings.Compare(a.Resource, b.Resource) })
+	slices.SortFunc(out, func(a, b Budget) int {
+		return cmp.Or(strings.Compare(a.Owner, b.Owner), strings.Compare(a.Resource, b.Resource))
+	})
 	return out
 }
 
@@ -60,18 +72,25 @@ func (b *budget) note(req *http.Request, h http.Header) {
 	if name == "" {
 		name = resource(req)
 	}
+	who := by(req.Context())
+	owner := who.owner
+	if who.app {
+		owner = "(app)"
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.of[name] = Budget{Resource: name, Limit: limit, Remaining: remaining, Reset: time.Unix(reset, 0)}
+	b.of[limitOf{who, name}] = Budget{Owner: owner, Resource: name, Limit: limit, Remaining: remaining, Reset: time.Unix(reset, 0)}
 }
 
 // until returns the time before which it is no use to send req: the hour's
-// requests are spent, or GitHub asked all of us to wait. Zero means now.
+// requests are spent, or GitHub asked all who speak as it does to wait. Zero means
+// now.
 func (b *budget) until(req *http.Request) time.Time {
+	who := by(req.Context())
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	at := b.hold
-	if l, ok := b.of[resource(req)]; ok && l.Limit > 0 && l.Remaining == 0 && l.Reset.After(at) {
+	at := b.hold[who]
+	if l, ok := b.of[limitOf{who, resource(req)}]; ok && l.Limit > 0 && l.Remaining == 0 && l.Reset.After(at) {
 		at = l.Reset.Add(time.Second)
 	}
 	if at.After(b.now()) {
@@ -80,12 +99,20 @@ func (b *budget) until(req *http.Request) time.Time {
 	return time.Time{}
 }
 
-func (b *budget) wait(until time.Time) {
+func (b *budget) wait(req *http.Request, until time.Time) {
+	who := by(req.Context())
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if until.After(b.hold) {
-		b.hold = until
+	if until.After(b.hold[who]) {
+		b.hold[who] = until
 	}
+}
+
+// reset returns when the limit of who is full again; zero if that is not known.
+func (b *budget) reset(who speaker, resource string) time.Time {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.of[limitOf{who, resource}].Reset
 }
 
 // resource names the limit that a request counts for.

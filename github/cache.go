@@ -62,9 +62,14 @@ func (f *Forge) Cache() CacheStats {
 	return CacheStats{f.cache.hits, f.cache.misses, f.cache.shared, f.cache.size}
 }
 
-// keyOf names a question: the same person asks the same thing in the same way.
+// keyOf names a question: the same person asks the same thing in the same way. An
+// installation of an App stays the same while its tokens change.
 func keyOf(req *http.Request) string {
-	who := sha256.Sum256([]byte(req.Header.Get("Authorization")))
+	name := req.Header.Get("Authorization")
+	if s := by(req.Context()); s != (speaker{}) {
+		name = fmt.Sprint("app ", s.app, " ", s.owner)
+	}
+	who := sha256.Sum256([]byte(name))
 	return strings.Join([]string{req.Method, req.URL.String(), req.Header.Get("Accept"), fmt.Sprintf("%x", who[:8])}, " ")
 }
 

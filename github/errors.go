@@ -28,6 +28,10 @@ func (e *failure) Unwrap() error { return e.kind }
 
 // explain makes of what go-github returned an error of the port.
 func explain(what string, err error) error {
+	var no *refusal
+	if errors.As(err, &no) {
+		return fmt.Errorf("github: %s: %w", what, no)
+	}
 	var later *prow.RetryAfter
 	if errors.As(err, &later) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Errorf("github: %s: %w", what, err)
@@ -72,8 +76,12 @@ func words(r *gh.ErrorResponse) string {
 	return strings.Join(strings.Fields(strings.Join(parts, "; ")), " ")
 }
 
-// scopes says which scopes a token lacks, where the headers tell.
+// scopes says which scopes a token lacks, or permissions an App, where the headers
+// tell.
 func scopes(h http.Header) string {
+	if p := h.Get("X-Accepted-GitHub-Permissions"); p != "" {
+		return ". It takes the permission " + strings.ReplaceAll(p, ";", " or") + "; give it in the settings of the App, and accept it in those of the organisation"
+	}
 	wants, has := h.Get("X-Accepted-OAuth-Scopes"), h.Get("X-OAuth-Scopes")
 	if wants == "" {
 		return ""

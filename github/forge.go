@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
 	"time"
@@ -22,7 +23,10 @@ type Options struct {
 	GraphQLURL string // "" is where GitHub has it for that BaseURL
 	// Token returns the token, again for every request: it may change. Nil asks
 	// without.
-	Token     func(ctx context.Context) (string, error)
+	Token func(ctx context.Context) (string, error)
+	// App asks as a GitHub App instead of by Token: each request with the token of
+	// the App's installation at the owner whom it is about.
+	App       *App
 	Client    *http.Client // its Transport is used; nil is one that keeps connections alive
 	UserAgent string
 	Log       *slog.Logger
@@ -47,7 +51,10 @@ type Forge struct {
 	retry   *retry
 	checks  *recent
 	now     prow.Clock
+	log     *slog.Logger
 	search  searchLimits
+	token   func(ctx context.Context) (string, error)
+	app     *installations // nil with a token
 
 	comments locks
 
@@ -68,25 +75,34 @@ func New(o Options) (*Forge, error) {
 	if f.now == nil {
 		f.now = time.Now
 	}
-	log := o.Log
-	if log == nil {
-		log = slog.New(slog.DiscardHandler)
+	f.log, f.token = o.Log, o.Token
+	if f.log == nil {
+		f.log = slog.New(slog.DiscardHandler)
 	}
 	transport := http.RoundTripper(keepAlive())
 	if o.Client != nil && o.Client.Transport != nil {
 		transport = o.Client.Transport
 	}
-	f.budget = &budget{next: transport, now: f.now, of: map[string]Budget{}}
+	f.budget = &budget{next: transport, now: f.now, of: map[limitOf]Budget{}, hold: map[speaker]time.Time{}}
 	f.cache = newCache(f.budget, cmp.Or(o.CacheBytes, 16<<20))
 	f.retry = &retry{
-		next: f.cache, now: f.now, log: log, tries: 6, pause: 250 * time.Millisecond, longest: 8 * time.Second,
+		next: f.cache, now: f.now, log: f.log, tries: 6, pause: 250 * time.Millisecond, longest: 8 * time.Second,
 		timeout: cmp.Or(o.Timeout, 30*time.Second), maxWait: cmp.Or(o.MaxWait, time.Minute), until: f.budget.until, hold: f.budget.wait,
 	}
 	hosts, err := hostsOf(base, f.graphql)
 	if err != nil {
 		return nil, err
 	}
-	f.http = &http.Client{Transport: &auth{next: f.retry, token: o.Token, agent: cmp.Or(o.UserAgent, "prow"), hosts: hosts}}
+	a := &auth{next: f.retry, token: o.Token, agent: cmp.Or(o.UserAgent, "prow"), hosts: hosts}
+	if o.App != nil {
+		at, err := url.Parse(base)
+		if err != nil {
+			return nil, fmt.Errorf("github address %q: %w", base, err)
+		}
+		f.app = &installations{forge: f, sign: o.App.signer(f.now), id: o.App.ID, of: map[string]*installation{}}
+		a.base, a.app = at.EscapedPath(), f.app
+	}
+	f.http = &http.Client{Transport: a}
 	f.client, err = gh.NewClient(gh.WithHTTPClient(f.http), gh.WithURLs(&base, &base), gh.WithDisableRateLimitCheck())
 	if err != nil {
 		return nil, fmt.Errorf("github address %q: %w", o.BaseURL, err)
@@ -102,14 +118,32 @@ func keepAlive() *http.Transport {
 	return t
 }
 
-// Self returns the login that writes are made by, without "[bot]". It is asked
-// for once.
+// Self returns the login that writes are made by, without "[bot]"; an App's is its
+// slug. It is asked for once.
 func (f *Forge) Self(ctx context.Context) (string, error) {
 	f.mu.Lock()
 	login := f.self
 	f.mu.Unlock()
 	if login != "" {
 		return login, nil
+	}
+	login, err := f.askSelf(ctx)
+	if err != nil {
+		return "", err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.self = trimBot(login)
+	return f.self, nil
+}
+
+func (f *Forge) askSelf(ctx context.Context) (string, error) {
+	if f.app != nil {
+		app, err := f.about(ctx)
+		if err != nil {
+			return "", f.app.wrong(err)
+		}
+		return app.Slug, nil
 	}
 	var u wireUser
 	if err := f.get(ctx, "user", &u); err != nil {
@@ -118,10 +152,7 @@ func (f *Forge) Self(ctx context.Context) (string, error) {
 	if u.Login == "" {
 		return "", errors.New("github: the answer to GET user names no login")
 	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.self = trimBot(u.Login)
-	return f.self, nil
+	return u.Login, nil
 }
 
 func trimBot(login string) string { return strings.TrimSuffix(login, "[bot]") }
@@ -130,6 +161,10 @@ func (f *Forge) mine(ctx context.Context) (func(login string) bool, error) {
 	self, err := f.Self(ctx)
 	if err != nil {
 		return nil, err
+	}
+	if f.app != nil {
+		// A person may be called as the App is.
+		return func(login string) bool { return strings.EqualFold(login, self+"[bot]") }, nil
 	}
 	return func(login string) bool { return strings.EqualFold(trimBot(login), self) }, nil
 }

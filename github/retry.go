@@ -27,7 +27,7 @@ type retry struct {
 	timeout time.Duration // of one try
 	maxWait time.Duration
 	until   func(*http.Request) time.Time
-	hold    func(until time.Time) // for everybody
+	hold    func(req *http.Request, until time.Time) // for all who speak as req does
 }
 
 // longestHold is longer than GitHub ever asks anybody to wait.
@@ -75,7 +75,7 @@ func (r *retry) RoundTrip(req *http.Request) (*http.Response, error) {
 			drop(resp)
 			at := r.now().Add(min(wait, longestHold))
 			if resp.Header.Get("X-RateLimit-Remaining") != "0" {
-				r.hold(at) // it is about how we ask, not about this resource's hour
+				r.hold(req, at) // it is about how we ask, not about this resource's hour
 			}
 			if err := r.sleepUntil(ctx, at, last); err != nil {
 				return nil, err
@@ -167,10 +167,15 @@ func (r *retry) limit(resp *http.Response) (time.Duration, bool) {
 }
 
 func secondary(resp *http.Response) bool {
+	return contains(resp, "secondary rate limit") || contains(resp, "abuse detection")
+}
+
+// contains reports whether the answer's text holds words, given in lower case. The
+// answer can still be read.
+func contains(resp *http.Response, words string) bool {
 	b, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
 	resp.Body = io.NopCloser(bytes.NewReader(b))
-	text := strings.ToLower(string(b))
-	return err == nil && (strings.Contains(text, "secondary rate limit") || strings.Contains(text, "abuse detection"))
+	return err == nil && strings.Contains(strings.ToLower(string(b)), words)
 }
 
 func (r *retry) backoff(try int) time.Duration {

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"iter"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -89,7 +90,73 @@ type found[T any] struct {
 // search yields what q finds. Where GitHub found more than it tells, the time of
 // the last update is cut in halves until each part is told whole.
 func search[T any](ctx context.Context, f *Forge, question string, q prow.Query) iter.Seq2[*T, error] {
-	return func(yield func(*T, error) bool) { searchPart(ctx, f, question, q, yield) }
+	if f.app == nil {
+		return func(yield func(*T, error) bool) { searchPart(ctx, f, question, q, yield) }
+	}
+	return func(yield func(*T, error) bool) {
+		all, err := f.perOwner(ctx, q)
+		stopped := false
+		errs := []error{err}
+		for _, one := range all {
+			searchPart(inNameOf(ctx, one.owner), f, question, one.q, func(w *T, err error) bool {
+				if err != nil {
+					errs = append(errs, err)
+					return false
+				}
+				stopped = !yield(w, nil)
+				return !stopped
+			})
+			if stopped {
+				return
+			}
+		}
+		// One owner without the App does not hide the others.
+		if err := errors.Join(errs...); err != nil {
+			yield(nil, err)
+		}
+	}
+}
+
+// ownQuery is the part of a query that is about one owner.
+type ownQuery struct {
+	owner string
+	q     prow.Query
+}
+
+// perOwner cuts q in one for each owner that it names, or that installed the App:
+// an installation sees its own.
+func (f *Forge) perOwner(ctx context.Context, q prow.Query) ([]ownQuery, error) {
+	owners := slices.Clone(q.Orgs)
+	for _, r := range q.Repos {
+		owners = append(owners, ownerOf(r))
+	}
+	if len(owners) == 0 {
+		var err error
+		if owners, err = f.Installations(ctx); err != nil {
+			return nil, err
+		}
+		q.Orgs = owners
+	}
+	var out []ownQuery
+	done := map[string]bool{}
+	for _, o := range owners {
+		if done[strings.ToLower(o)] {
+			continue
+		}
+		done[strings.ToLower(o)] = true
+		other := func(repo string) bool { return !strings.EqualFold(ownerOf(repo), o) }
+		one := q
+		one.Orgs = slices.DeleteFunc(slices.Clone(q.Orgs), func(org string) bool { return !strings.EqualFold(org, o) })
+		one.Repos = slices.DeleteFunc(slices.Clone(q.Repos), other)
+		one.ExcludedRepos = slices.DeleteFunc(slices.Clone(q.ExcludedRepos), other)
+		out = append(out, ownQuery{o, one})
+	}
+	return out, nil
+}
+
+func ownerOf(repo string) string {
+	owner, _, _ := strings.Cut(repo, "/")
+	return owner
 }
 
 // searchPart reports whether to go on.
@@ -191,21 +258,19 @@ func (f *Forge) ask(ctx context.Context, question string, vars map[string]any, i
 		return fmt.Errorf("github: the answer to %s cannot be used: %w", what, err)
 	}
 	if len(answer.Errors) > 0 {
-		return f.graphFailure(what, answer.Errors)
+		return f.graphFailure(by(ctx), what, answer.Errors)
 	}
 	return nil
 }
 
 // graphFailure is the port's error for what came back with status 200.
-func (f *Forge) graphFailure(what string, errs []graphError) error {
+func (f *Forge) graphFailure(who speaker, what string, errs []graphError) error {
 	e := errors.New("github: " + what + ": " + errs[0].Message)
 	switch errs[0].Type {
 	case "RATE_LIMITED":
 		at := f.now().Add(time.Minute)
-		for _, b := range f.Budget() {
-			if b.Resource == "graphql" && b.Reset.After(f.now()) {
-				at = b.Reset.Add(time.Second)
-			}
+		if reset := f.budget.reset(who, "graphql"); reset.After(f.now()) {
+			at = reset.Add(time.Second)
 		}
 		return &prow.RetryAfter{At: at, Err: e}
 	case "NOT_FOUND":

@@ -249,7 +249,7 @@ func TestBudget(t *testing.T) {
 	if _, err := f.Repository(t.Context(), repo); err != nil {
 		t.Fatal(err)
 	}
-	want := []Budget{{"core", 5000, 4999, time.Unix(1767322000, 0)}}
+	want := []Budget{{Resource: "core", Limit: 5000, Remaining: 4999, Reset: time.Unix(1767322000, 0)}}
 	if got := f.Budget(); !slices.Equal(got, want) {
 		t.Errorf("Budget = %+v", got)
 	}

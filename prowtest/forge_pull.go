@@ -111,7 +111,7 @@ func forgeMerge(t *testing.T, w *ForgeWorld) {
 	}
 	p = must[*prow.Pull](t)(f.Pull(ctx, id))
 	main := must[*prow.Branch](t)(f.Branch(ctx, w.Repo, "main"))
-	if !p.Merged || p.State != "closed" || p.MergeSHA != main.SHA || p.MergedBy != w.Self {
+	if !p.Merged || p.State != "closed" || p.MergeSHA != main.SHA || p.MergedBy != w.signed() {
 		t.Errorf("Pull = %+v, main is at %s", p, main.SHA)
 	}
 	if err := f.Merge(ctx, id, prow.MergeHow{Method: prow.MergeSquash, SHA: old}); err == nil {
@@ -147,7 +147,7 @@ func forgeOpen(t *testing.T, w *ForgeWorld) {
 	if again := must[prow.IssueID](t)(f.OpenPull(ctx, p)); again != first || first.Repo != w.Repo || first.Number == 0 {
 		t.Errorf("OpenPull twice is %s and %s", first, again)
 	}
-	if got := must[*prow.Pull](t)(f.Pull(ctx, first)); got.Title != p.Title || got.Body != p.Body || got.HeadRef != p.Head || got.Author != w.Self {
+	if got := must[*prow.Pull](t)(f.Pull(ctx, first)); got.Title != p.Title || got.Body != p.Body || got.HeadRef != p.Head || got.Author != w.signed() {
 		t.Errorf("Pull = %+v", got)
 	}
 	for range 2 {
