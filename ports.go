@@ -175,8 +175,10 @@ type Run struct {
 	Verdict    State  // of an ended run: Success, Failure, Aborted or Error
 	Why        string // one sentence: why it waits, or why it ended
 	Lost       bool   // of Error: the run was cut off from outside (node lost, evicted, killed); another try may work
+	Unplaced   bool   // of Waiting: no node has taken it yet
 	ExitCode   int
 	Containers []string
+	Created    time.Time // when somebody asked for the run; zero if that is not known
 	Started    time.Time
 	Finished   time.Time
 }

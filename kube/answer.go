@@ -16,7 +16,7 @@ const hesitation = 2 * time.Second
 
 // answer says on each wrong resource what is wrong with it.
 func (s *Jobs) answer(ctx context.Context) {
-	for id := range s.hub.watch(ctx, s.cache.ids) {
+	for id := range s.hub.Watch(ctx, s.cache.known) {
 		if e := s.cache.get(id); e == nil || e.complete || s.fault(e) == "" && e.state != "" {
 			continue
 		}

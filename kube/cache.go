@@ -1,6 +1,7 @@
 package kube
 
 import (
+	"context"
 	"encoding/json"
 	"log/slog"
 	"slices"
@@ -199,9 +200,9 @@ func remove(list []*entry, e *entry) []*entry {
 	return list
 }
 
-// ids lists what is still to be done in its order, then what is done, newest
+// known lists what is still to be done in its order, then what is done, newest
 // first.
-func (c *cache) ids() []string {
+func (c *cache) known(context.Context) ([]string, error) {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	out := make([]string, 0, len(c.all))
@@ -213,7 +214,7 @@ func (c *cache) ids() []string {
 			out = append(out, e.id)
 		}
 	}
-	return out
+	return out, nil
 }
 
 // find returns a page of what f describes, newest first.

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	prow "github.com/prow-ci/prow"
+	"github.com/prow-ci/prow/hub"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
@@ -40,7 +41,7 @@ type Jobs struct {
 	log       *slog.Logger
 	now       prow.Clock
 	cache     *cache
-	hub       *hub
+	hub       *hub.Hub
 	mirrored  *reflection
 	// subresource says that status is written apart from the rest.
 	subresource bool
@@ -64,10 +65,10 @@ func Open(ctx context.Context, o Options) (*Jobs, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := newHub()
+	h := &hub.Hub{}
 	s := &Jobs{
 		api: api, path: apiPath + "/namespaces/" + o.Namespace + "/prowjobs", namespace: o.Namespace,
-		log: o.Log, now: o.Now, hub: h, cache: newCache(o.Log, h.tell),
+		log: o.Log, now: o.Now, hub: h, cache: newCache(o.Log, h.Tell),
 	}
 	if s.subresource, err = s.statusApart(ctx); err != nil {
 		return nil, err
@@ -115,7 +116,7 @@ func (s *Jobs) Healthy() error { return s.mirrored.healthy() }
 // Close ends all watches. It does not wait for calls under way.
 func (s *Jobs) Close() error {
 	s.stop()
-	s.hub.close()
+	s.hub.Close()
 	s.stopped.Wait()
 	return nil
 }
@@ -436,7 +437,7 @@ func (s *Jobs) Delete(ctx context.Context, id string) error {
 }
 
 // Watch yields the id of each job that may have changed.
-func (s *Jobs) Watch(ctx context.Context) iter.Seq[string] { return s.hub.watch(ctx, s.cache.ids) }
+func (s *Jobs) Watch(ctx context.Context) iter.Seq[string] { return s.hub.Watch(ctx, s.cache.known) }
 
 // explain says of an API server's refusal what a caller can do.
 func (s *Jobs) explain(err error) error {

@@ -16,7 +16,7 @@ const annotationStop = "prow.k8s.io/stop"
 
 // look says how the run stands that a pod is.
 func look(p *corev1.Pod) prow.Run {
-	r := prow.Run{ID: runID(p), BuildID: buildID(p), Phase: prow.Running, Containers: containers(p)}
+	r := prow.Run{ID: runID(p), BuildID: buildID(p), Phase: prow.Running, Containers: containers(p), Created: p.CreationTimestamp.Time}
 	if p.Status.StartTime != nil {
 		r.Started = p.Status.StartTime.Time
 	}
@@ -28,7 +28,7 @@ func look(p *corev1.Pod) prow.Run {
 		return end(r, p, state, false, why)
 	}
 	if waits, why := waiting(p); waits {
-		r.Phase, r.Why = prow.Waiting, why
+		r.Phase, r.Why, r.Unplaced = prow.Waiting, why, p.Status.StartTime == nil && p.Spec.NodeName == ""
 		return r
 	}
 	r.Doing = doing(p)
@@ -179,7 +179,7 @@ func over(p *corev1.Pod) (state prow.State, why string, ok bool) {
 		return prow.Aborted, stop, true
 	case p.Status.Phase == corev1.PodFailed && p.Status.Reason == "DeadlineExceeded":
 		return prow.Failure, "It ran for longer than the active_deadline_seconds of its pod allow.", true
-	case p.Status.Phase == corev1.PodFailed && ours(culprit(p)):
+	case p.Status.Phase == corev1.PodFailed && ours(culprit(p)) && !conflicts(p):
 		return prow.Error, failed(p), true
 	case p.Status.Phase == corev1.PodFailed:
 		return prow.Failure, failed(p), true
@@ -255,6 +255,13 @@ func culprit(p *corev1.Pod) *corev1.ContainerStatus {
 // test did not say no.
 func ours(c *corev1.ContainerStatus) bool {
 	return c != nil && slices.Contains([]string{podspec.CloneRefs, podspec.InitUpload, podspec.PlaceEntrypoint, podspec.Sidecar}, c.Name)
+}
+
+// conflicts reports whether the change could not be merged, which is its own fault:
+// podutil tells that from other trouble by its exit status.
+func conflicts(p *corev1.Pod) bool {
+	c := culprit(p)
+	return c.Name == podspec.InitUpload && c.State.Terminated.ExitCode == 1 && strings.Contains(strings.ToLower(c.State.Terminated.Message), "conflict")
 }
 
 // failed says why a run failed whose containers all ended.

@@ -25,9 +25,9 @@ const (
 	tektonBeta1 = "v1beta1"
 )
 
-// pipelineRun makes the PipelineRun of j for a cluster that serves these versions
-// of Tekton's API, and says in which of them it is.
-func pipelineRun(j *prow.Job, namespace string, served []string) (body []byte, version string, err error) {
+// pipelineRun makes the PipelineRun of j, of the Prow at home, for a cluster that
+// serves these versions of Tekton's API, and says in which of them it is.
+func pipelineRun(j *prow.Job, namespace, home string, served []string) (body []byte, version string, err error) {
 	spec, err := pipelineSpec(j)
 	if err != nil {
 		return nil, "", err
@@ -50,7 +50,8 @@ func pipelineRun(j *prow.Job, namespace string, served []string) (body []byte, v
 		"kind":       "PipelineRun",
 		"metadata": map[string]any{
 			"name": j.Name, "namespace": namespace,
-			"labels": j.Spec.Labels(j.Labels, own), "annotations": j.Spec.Annotations(j.Annotations),
+			"labels":      j.Spec.Labels(j.Labels, own),
+			"annotations": j.Spec.Annotations(j.Annotations, map[string]string{annotationHome: home}),
 		},
 		"spec": spec,
 	})

@@ -27,11 +27,13 @@ type Pipelines struct{ runner *Runner }
 var _ prow.Runner = (*Pipelines)(nil)
 
 // NewPipelines follows the PipelineRuns of all clusters until Close. It waits for
-// none. The Namespace is that of jobs that name none; Pod does not matter.
+// none. The Namespace is that of jobs that name none, and tells this Prow's
+// PipelineRuns from those of another that uses the same cluster; Pod does not
+// matter.
 func NewPipelines(o RunnerOptions) (*Pipelines, error) {
 	r := newRunner(o)
 	r.follow = func(alias string, config *rest.Config) (*cluster, error) {
-		return followPipelines(alias, config, r.o.Log.With("cluster", alias), r.hub.tell)
+		return followPipelines(alias, config, o.Namespace, r.o.Log.With("cluster", alias), r.hub.Tell)
 	}
 	return &Pipelines{r}, r.begin()
 }
@@ -56,7 +58,33 @@ var errNoTekton = fmt.Errorf("Tekton is not installed there: tekton.dev: %w", fs
 // tektonPause is between two looks for Tekton in a cluster that has none.
 const tektonPause = 10 * time.Second
 
-func followPipelines(alias string, config *rest.Config, log *slog.Logger, tell func(...string)) (*cluster, error) {
+// annotationHome is on a PipelineRun, and names the namespace of pods of the Prow
+// that made it. PipelineRuns are followed in all namespaces, and two Prows may use
+// one cluster.
+const annotationHome = "prow.k8s.io/installation"
+
+// own is the runs of one Prow among those of a cluster. One that the original Prow
+// made is anybody's.
+type own struct {
+	*runs
+
+	home string
+}
+
+func (o own) put(raw json.RawMessage) {
+	var p pipelineResource
+	if err := json.Unmarshal(raw, &p); err == nil && !p.of(o.home) {
+		return
+	}
+	o.runs.put(raw)
+}
+
+func (p *pipelineResource) of(home string) bool {
+	of := p.Metadata.Annotations[annotationHome]
+	return of == "" || of == home
+}
+
+func followPipelines(alias string, config *rest.Config, home string, log *slog.Logger, tell func(...string)) (*cluster, error) {
 	api, err := newAPI(config)
 	if err != nil {
 		return nil, err
@@ -65,7 +93,7 @@ func followPipelines(alias string, config *rest.Config, log *slog.Logger, tell f
 	api.tries, api.timeout = clusterTries, clusterTimeout
 	c := &cluster{alias: alias, config: config, api: api, runs: newRuns(log, tell), done: make(chan struct{})}
 	c.runs.read = readPipeline
-	c.mirror = &reflection{api: &lists, mirror: c.runs, log: log, query: url.Values{"labelSelector": {prow.LabelCreatedByProw + "=true"}}}
+	c.mirror = &reflection{api: &lists, mirror: own{c.runs, home}, log: log, query: url.Values{"labelSelector": {prow.LabelCreatedByProw + "=true"}}}
 	ctx, stop := context.WithCancel(context.Background()) // it lives until it is stopped
 	c.stop = stop
 	go func() {
@@ -149,7 +177,7 @@ func (p *Pipelines) Start(ctx context.Context, j *prow.Job) error {
 		return err
 	}
 	namespace := p.namespace(j)
-	body, version, err := pipelineRun(j, namespace, c.served)
+	body, version, err := pipelineRun(j, namespace, p.runner.o.Namespace, c.served)
 	if err != nil {
 		return prow.Final(err)
 	}
@@ -160,7 +188,7 @@ func (p *Pipelines) Start(ctx context.Context, j *prow.Job) error {
 		return err
 	}
 	if apierrors.IsAlreadyExists(err) {
-		return c.adoptPipeline(ctx, namespace, j)
+		return c.adoptPipeline(ctx, namespace, p.runner.o.Namespace, j)
 	}
 	if refused(err) {
 		return prow.Final(err)
@@ -179,7 +207,7 @@ func (p *Pipelines) namespace(j *prow.Job) string {
 }
 
 // adoptPipeline finds a PipelineRun of the job's name in place.
-func (c *cluster) adoptPipeline(ctx context.Context, namespace string, j *prow.Job) error {
+func (c *cluster) adoptPipeline(ctx context.Context, namespace, home string, j *prow.Job) error {
 	body, err := c.call(ctx, request{method: http.MethodGet, path: c.pipelineRuns(namespace, j.Name)})
 	if err != nil {
 		return err // if it is gone by now, the next try works
@@ -188,7 +216,7 @@ func (c *cluster) adoptPipeline(ctx context.Context, namespace string, j *prow.J
 	if err := json.Unmarshal(body, &o); err != nil {
 		return err
 	}
-	if o.Metadata.Labels[prow.LabelCreatedByProw] != "true" {
+	if o.Metadata.Labels[prow.LabelCreatedByProw] != "true" || !o.of(home) {
 		return prow.Final(fmt.Errorf("namespace %s of cluster %s has a PipelineRun named %s that is not this job's", namespace, c.alias, j.Name))
 	}
 	h, err := c.runs.take(body)

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	prow "github.com/prow-ci/prow"
+	"github.com/prow-ci/prow/hub"
 	"github.com/prow-ci/prow/podspec"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/client-go/rest"
@@ -40,7 +41,7 @@ type RunnerOptions struct {
 // again for ever and holds up nobody else.
 type Runner struct {
 	o   RunnerOptions
-	hub *hub
+	hub *hub.Hub
 	// follow opens a cluster whose runs are then told to hub.
 	follow func(alias string, config *rest.Config) (*cluster, error)
 
@@ -54,7 +55,7 @@ var _ prow.Runner = (*Runner)(nil)
 func NewRunner(o RunnerOptions) (*Runner, error) {
 	r := newRunner(o)
 	r.follow = func(alias string, config *rest.Config) (*cluster, error) {
-		return follow(alias, config, o.Namespace, r.o.Log.With("cluster", alias), r.hub.tell)
+		return follow(alias, config, o.Namespace, r.o.Log.With("cluster", alias), r.hub.Tell)
 	}
 	return r, r.begin()
 }
@@ -66,7 +67,7 @@ func newRunner(o RunnerOptions) *Runner {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &Runner{o: o, hub: newHub(), clusters: map[string]*cluster{}}
+	return &Runner{o: o, hub: &hub.Hub{}, clusters: map[string]*cluster{}}
 }
 
 func (r *Runner) begin() error {
@@ -125,7 +126,7 @@ func (r *Runner) Clusters() map[string]error {
 
 // Close ends all watches. Pods stay.
 func (r *Runner) Close() error {
-	r.hub.close()
+	r.hub.Close()
 	return r.SetClusters(nil)
 }
 
@@ -279,12 +280,11 @@ func (r *Runner) List(context.Context) ([]prow.Run, error) {
 
 // Watch yields the ID of each run that may have changed.
 func (r *Runner) Watch(ctx context.Context) iter.Seq[string] {
-	return r.hub.watch(ctx, func() []string {
-		var ids []string
-		runs, _ := r.List(ctx) // it never fails
+	return r.hub.Watch(ctx, func(ctx context.Context) (ids []string, err error) {
+		runs, err := r.List(ctx)
 		for _, run := range runs {
 			ids = append(ids, run.ID)
 		}
-		return ids
+		return ids, err
 	})
 }

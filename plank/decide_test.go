@@ -21,7 +21,7 @@ func TestDecide(t *testing.T) {
 		return &prow.Run{BuildID: "1", Phase: prow.Ended, Verdict: v, Why: why}
 	}
 	cut := &prow.Run{BuildID: "1", Phase: prow.Ended, Verdict: prow.Error, Lost: true, Why: "the node vanished"}
-	usual := limits{waiting: 10 * time.Minute, running: 48 * time.Hour, revivals: 3}
+	usual := limits{unplaced: 5 * time.Minute, waiting: 10 * time.Minute, running: 48 * time.Hour, revivals: 3}
 	for _, c := range []struct {
 		name   string
 		run    *prow.Run
@@ -48,6 +48,12 @@ func TestDecide(t *testing.T) {
 		{"waiting", &prow.Run{BuildID: "1", Phase: prow.Waiting}, func(j *prow.Job) { since := metav1.NewTime(now.Add(-9 * time.Minute)); j.Status.PendingTime = &since },
 			step{do: wait, again: time.Minute}, ""},
 		{"waiting for too long", &prow.Run{BuildID: "1", Phase: prow.Waiting, Why: "The image is being fetched."}, nil, step{do: end, to: prow.Error}, "after 10m: The image is being fetched."},
+		{"waiting for room", &prow.Run{BuildID: "1", Phase: prow.Waiting, Unplaced: true, Created: now.Add(-4 * time.Minute)}, nil, step{do: wait, again: time.Minute}, ""},
+		{"no room for too long", &prow.Run{BuildID: "1", Phase: prow.Waiting, Unplaced: true, Created: now.Add(-5 * time.Minute), Why: "3 Insufficient cpu."}, nil,
+			step{do: end, to: prow.Error}, "Nothing had room for it within 5m: 3 Insufficient cpu."},
+		{"waiting anew, long after the job began", &prow.Run{BuildID: "1", Phase: prow.Waiting, Created: now.Add(-time.Minute)}, nil, step{do: wait, again: 9 * time.Minute}, ""},
+		{"placed after a long wait", &prow.Run{BuildID: "1", Phase: prow.Waiting, Created: now.Add(-14 * time.Minute), Started: now.Add(-time.Minute)}, nil,
+			step{do: wait, again: 9 * time.Minute}, ""},
 	} {
 		j := prowtest.Job("a", func(j *prow.Job) {
 			since := metav1.NewTime(now.Add(-10 * time.Minute))
@@ -67,16 +73,16 @@ func TestLimitsOfAJobGoBeforeThoseOfAll(t *testing.T) {
 	t.Parallel()
 	d := func(x time.Duration) *metav1.Duration { return &metav1.Duration{Duration: x} }
 	zero := 0
-	p := &config.Plank{PodPendingTimeout: d(time.Minute), PodRunningTimeout: d(time.Hour), MaxRevivals: &zero}
+	p := &config.Plank{PodUnscheduledTimeout: d(30 * time.Second), PodPendingTimeout: d(time.Minute), PodRunningTimeout: d(time.Hour), MaxRevivals: &zero}
 	j := prowtest.Job("a")
-	if got := limitsOf(j, &config.Plank{}); got != (limits{10 * time.Minute, 48 * time.Hour, 3}) {
+	if got := limitsOf(j, &config.Plank{}); got != (limits{5 * time.Minute, 10 * time.Minute, 48 * time.Hour, 3}) {
 		t.Errorf("without configuration: %+v", got)
 	}
-	if got := limitsOf(j, p); got != (limits{time.Minute, time.Hour, 0}) {
+	if got := limitsOf(j, p); got != (limits{30 * time.Second, time.Minute, time.Hour, 0}) {
 		t.Errorf("configured: %+v", got)
 	}
-	j.Spec.DecorationConfig = &prow.DecorationConfig{PodPendingTimeout: d(time.Second), PodRunningTimeout: d(2 * time.Second)}
-	if got := limitsOf(j, p); got != (limits{time.Second, 2 * time.Second, 0}) {
+	j.Spec.DecorationConfig = &prow.DecorationConfig{PodUnscheduledTimeout: d(3 * time.Second), PodPendingTimeout: d(time.Second), PodRunningTimeout: d(2 * time.Second)}
+	if got := limitsOf(j, p); got != (limits{3 * time.Second, time.Second, 2 * time.Second, 0}) {
 		t.Errorf("of the job: %+v", got)
 	}
 }

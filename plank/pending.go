@@ -10,14 +10,14 @@ import (
 
 	prow "github.com/prow-ci/prow"
 	"github.com/prow-ci/prow/config"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // Limits when the configuration has none.
 const (
-	defaultPendingTimeout = 10 * time.Minute
-	defaultRunningTimeout = 48 * time.Hour
-	defaultRevivals       = 3
+	defaultPendingTimeout     = 10 * time.Minute
+	defaultUnscheduledTimeout = 5 * time.Minute
+	defaultRunningTimeout     = 48 * time.Hour
+	defaultRevivals           = 3
 )
 
 // verb is what to do about a job that is pending.
@@ -40,8 +40,8 @@ type step struct {
 
 // limits bound how long a job may take, and how often it is run anew.
 type limits struct {
-	waiting, running time.Duration
-	revivals         int
+	unplaced, waiting, running time.Duration
+	revivals                   int
 }
 
 // decide says what to do about a pending job, given its run; a nil run is
@@ -57,8 +57,7 @@ func decide(j *prow.Job, run *prow.Run, l limits, now time.Time) step {
 	case run.Phase == prow.Ended:
 		return step{do: end, to: verdict(run), why: because(run.Why, endings()[verdict(run)])}
 	case run.Phase == prow.Waiting:
-		return timed(since(j.Status.PendingTime, now), l.waiting, step{do: end, to: prow.Error,
-			why: fmt.Sprintf("It was still waiting to run after %s: %s", short(l.waiting), because(run.Why, "nobody said what for."))})
+		return waits(j, run, l, now)
 	}
 	started := run.Started
 	if started.IsZero() && j.Status.PendingTime != nil {
@@ -66,6 +65,26 @@ func decide(j *prow.Job, run *prow.Run, l limits, now time.Time) step {
 	}
 	return timed(now.Sub(started), l.running, step{do: end, to: prow.Aborted,
 		why: fmt.Sprintf("It ran for %s, which is the limit of this installation.", short(l.running))})
+}
+
+// waits says how long a run may go on waiting. A run anew has all its time again.
+func waits(j *prow.Job, run *prow.Run, l limits, now time.Time) step {
+	var from time.Time
+	switch {
+	case !run.Unplaced && !run.Started.IsZero():
+		from = run.Started
+	case !run.Created.IsZero():
+		from = run.Created
+	case j.Status.PendingTime != nil:
+		from = j.Status.PendingTime.Time
+	default:
+		from = now
+	}
+	limit, text := l.waiting, "It was still waiting to run after %s: %s"
+	if run.Unplaced {
+		limit, text = l.unplaced, "Nothing had room for it within %s: %s"
+	}
+	return timed(now.Sub(from), limit, step{do: end, to: prow.Error, why: fmt.Sprintf(text, short(limit), because(run.Why, "nobody said why."))})
 }
 
 // verdict is how a run ended; one that does not say counts as an error of ours.
@@ -104,19 +123,14 @@ func timed(passed, limit time.Duration, late step) step {
 	return step{do: wait, again: limit - passed}
 }
 
-// since is the time from t to now; 0 if t is not known.
-func since(t *metav1.Time, now time.Time) time.Duration {
-	if t == nil {
-		return 0
-	}
-	return now.Sub(t.Time)
-}
-
 // limitsOf takes the job's own limits before those of the configuration.
 func limitsOf(j *prow.Job, p *config.Plank) limits {
-	l := limits{waiting: defaultPendingTimeout, running: defaultRunningTimeout, revivals: defaultRevivals}
+	l := limits{unplaced: defaultUnscheduledTimeout, waiting: defaultPendingTimeout, running: defaultRunningTimeout, revivals: defaultRevivals}
 	if p.PodPendingTimeout != nil {
 		l.waiting = p.PodPendingTimeout.Duration
+	}
+	if p.PodUnscheduledTimeout != nil {
+		l.unplaced = p.PodUnscheduledTimeout.Duration
 	}
 	if p.PodRunningTimeout != nil {
 		l.running = p.PodRunningTimeout.Duration
@@ -127,6 +141,9 @@ func limitsOf(j *prow.Job, p *config.Plank) limits {
 	if d := j.Spec.DecorationConfig; d != nil {
 		if d.PodPendingTimeout != nil {
 			l.waiting = d.PodPendingTimeout.Duration
+		}
+		if d.PodUnscheduledTimeout != nil {
+			l.unplaced = d.PodUnscheduledTimeout.Duration
 		}
 		if d.PodRunningTimeout != nil {
 			l.running = d.PodRunningTimeout.Duration
