@@ -17,15 +17,6 @@ import (
 	prow "github.com/prow-ci/prow"
 )
 
-// AppToken makes the tokens by which a GitHub App speaks as itself; they are good
-// for what is about the App, such as Installations, not for repositories. id is the
-// App's id or client id; key returns its private key as GitHub gives it, PEM, and
-// is asked again for every token.
-func AppToken(id string, key func(ctx context.Context) (string, error), now prow.Clock) func(ctx context.Context) (string, error) {
-	sign := (&App{ID: id, Key: key}).signer(now)
-	return func(ctx context.Context) (string, error) { return sign(ctx, 0) }
-}
-
 // App is the identity of a GitHub App.
 type App struct {
 	ID string // the App's id or client id
@@ -34,7 +25,8 @@ type App struct {
 	Key func(ctx context.Context) (string, error)
 }
 
-// signer makes the App's own tokens, by a clock that skew is added to.
+// signer makes the tokens by which an App speaks as itself, by a clock that skew is
+// added to. They are good for what is about the App, not for repositories.
 func (a *App) signer(clock prow.Clock) func(ctx context.Context, skew time.Duration) (string, error) {
 	return func(ctx context.Context, skew time.Duration) (string, error) {
 		text, err := a.Key(ctx)
@@ -81,8 +73,8 @@ func appKey(text []byte) (*rsa.PrivateKey, error) {
 	return private, nil
 }
 
-// Installations lists the organisations and users that installed the App whose
-// AppToken f speaks with; installations that are suspended are left out.
+// Installations lists the organisations and users that installed the App that f is;
+// installations that are suspended are left out.
 func (f *Forge) Installations(ctx context.Context) ([]string, error) {
 	type installation struct {
 		Account struct {

@@ -56,7 +56,8 @@ func TestInstallations(t *testing.T) {
 	}
 	for _, text := range []string{pemOf("RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(key)), pemOf("PRIVATE KEY", pkcs8)} {
 		f, err := github.New(github.Options{
-			BaseURL: srv.URL, Token: github.AppToken("17", func(context.Context) (string, error) { return text, nil }, func() time.Time { return now }),
+			BaseURL: srv.URL, Now: func() time.Time { return now },
+			App: &github.App{ID: "17", Key: func(context.Context) (string, error) { return text, nil }},
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -112,8 +113,11 @@ func TestAppKeys(t *testing.T) {
 	for text, want := range map[string]string{
 		"secret": "is not PEM", pemOf("PRIVATE KEY", []byte("x")): "cannot be read", pemOf("PRIVATE KEY", der): "want an RSA key",
 	} {
-		_, err := github.AppToken("17", func(context.Context) (string, error) { return text, nil }, time.Now)(t.Context())
-		if err == nil || !strings.Contains(err.Error(), want) {
+		f, err := github.New(github.Options{App: &github.App{ID: "17", Key: func(context.Context) (string, error) { return text, nil }}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := f.Token(t.Context(), "acme"); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), text) {
 			t.Errorf("error %v, want %q", err, want)
 		}
 	}

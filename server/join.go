@@ -6,13 +6,13 @@ import (
 	"net/http"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
 	prow "github.com/prow-ci/prow"
 	"github.com/prow-ci/prow/crier"
 	"github.com/prow-ci/prow/deck"
-	"github.com/prow-ci/prow/github"
 	"github.com/prow-ci/prow/hook"
 	"github.com/prow-ci/prow/horologium"
 	"github.com/prow-ci/prow/jenkins"
@@ -32,7 +32,7 @@ func (s *Server) join() error {
 		Config: current, Now: now, Log: s.log("tide"), Metrics: merges,
 	}
 	receiver := &hook.Worker{
-		Inbox: db.Inbox, Journal: db.Journal, Plugins: s.plugins, Config: current, Secrets: s.secrets(), Parse: github.ParseEvents,
+		Inbox: db.Inbox, Journal: db.Journal, Plugins: s.plugins, Config: current, Secrets: s.secrets(), Parse: s.client.ParseEvents,
 		Log: s.log("hook"), Now: now, Metrics: hook.NewMetrics(s.metrics), Only: s.o.Filter,
 		Tools: plugin.Tools{
 			Forge: s.forge, Jobs: db.Jobs, Memory: db.Memory, Git: s.mirrors, InRepo: s.inrepo,
@@ -156,7 +156,7 @@ func (s *Server) system(started time.Time) deck.System {
 		deck.Fact{Name: "Configuration", Text: filepath.ToSlash(s.o.Paths.Config)},
 	)
 	for _, b := range s.client.Budget() {
-		sys.Facts = append(sys.Facts, deck.Fact{Name: "Forge budget, " + b.Resource,
+		sys.Facts = append(sys.Facts, deck.Fact{Name: strings.TrimRight("Forge budget, "+b.Resource+" "+b.Owner, " "),
 			Text: fmt.Sprintf("%d of %d left until %s", b.Remaining, b.Limit, b.Reset.UTC().Format("15:04 MST"))})
 	}
 	return sys

@@ -25,8 +25,7 @@ import (
 type LintTools struct {
 	ForgeAPI, ForgeGraphQL string // "" is GitHub's
 	ForgeURL               string // where repositories are cloned from
-	AppID                  string // of the GitHub App, "" for none
-	AppKey                 func(ctx context.Context) (string, error)
+	As                     *App   // asks instead of Token
 	Token                  func(ctx context.Context) (string, error)
 	Dir                    string       // where mirrors are kept; "" is a folder for this run alone
 	Storage                blob.Options // credentials for the file of the clusters' status
@@ -56,7 +55,7 @@ func Lint(ctx context.Context, o lint.Options, t LintTools) (*lint.Result, error
 			return nil, err
 		}
 	}
-	if t.Token != nil {
+	if t.Token != nil || t.As != nil {
 		if t.Dir == "" {
 			t.Dir = dir
 		}
@@ -64,29 +63,25 @@ func Lint(ctx context.Context, o lint.Options, t LintTools) (*lint.Result, error
 			return nil, err
 		}
 	}
-	if t.AppID != "" {
-		app, err := t.forge(github.AppToken(t.AppID, t.AppKey, time.Now))
-		if err != nil {
-			return nil, err
-		}
-		o.AppInstalled = app.Installations
-	}
 	return lint.Run(ctx, o), nil
-}
-
-func (t LintTools) forge(token func(context.Context) (string, error)) (*github.Forge, error) {
-	return github.New(github.Options{BaseURL: t.ForgeAPI, GraphQLURL: t.ForgeGraphQL, Token: token, UserAgent: "prow/" + t.Version, Log: t.Log, Now: time.Now})
 }
 
 // ask lets o ask the forge.
 func (t LintTools) ask(o *lint.Options) error {
-	forge, err := t.forge(t.Token)
+	forge, err := github.New(github.Options{
+		BaseURL: t.ForgeAPI, GraphQLURL: t.ForgeGraphQL, Token: t.Token, App: t.As, UserAgent: "prow/" + t.Version, Log: t.Log, Now: time.Now,
+	})
 	if err != nil {
 		return err
 	}
 	mirrors := &git.Store{Dir: t.Dir, Remote: func(r prow.Repo) git.Remote {
-		return git.Remote{URL: strings.TrimRight(t.ForgeURL, "/") + "/" + r.String() + ".git", Username: "x-access-token", Token: t.Token}
+		return git.Remote{URL: strings.TrimRight(t.ForgeURL, "/") + "/" + r.String() + ".git", Username: "x-access-token", Token: func(ctx context.Context) (string, error) {
+			return forge.Token(ctx, r.Owner)
+		}}
 	}}
+	if t.As != nil {
+		o.AppInstalled = forge.Installations
+	}
 	o.OwnersFile = ownersFile(forge, mirrors)
 	o.Repositories = func(ctx context.Context, owner string) ([]prow.Repo, error) {
 		all, err := forge.Repositories(ctx, owner)

@@ -110,9 +110,9 @@ func TestAppInstallation(t *testing.T) {
 		t.Fatal(err)
 	}
 	r, err := Lint(t.Context(), lint.Options{Checks: []string{"validate-github-app-installation"}, Paths: config.Paths{Config: name}}, LintTools{
-		ForgeAPI: srv.URL, AppID: "17", AppKey: func(context.Context) (string, error) {
+		ForgeAPI: srv.URL, As: &App{ID: "17", Key: func(context.Context) (string, error) {
 			return string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)})), nil
-		},
+		}},
 	})
 	if err != nil || len(r.Findings) != 1 || r.Findings[0].Text != "the GitHub App is not installed for there" {
 		t.Errorf("%+v, %v", r, err)

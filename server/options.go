@@ -50,13 +50,15 @@ type Options struct {
 	ForgeGraphQL string // "" follows ForgeAPI
 	ForgeURL     string // base address of pages and clones; "" is https://github.com
 	Token        func(ctx context.Context) (string, error)
+	App          *App                   // instead of Token: a GitHub App
 	GitUser      string                 // whom git says the token is of; default x-access-token
 	Secrets      func() ([]byte, error) // content of the HMAC file
 	Filter       hook.Filter            // which repositories are served
 	WebhookPath  string                 // default /hook
 	DryRun       bool                   // write nothing to the forge
 
-	// CloneWithToken lets the clones of jobs use Token, for private repositories.
+	// CloneWithToken lets the clones of jobs use Token, or that of the App's
+	// installation at the owner, for private repositories.
 	// The test itself never sees it.
 	CloneWithToken bool
 

@@ -36,6 +36,7 @@ type PlanOptions struct {
 	ForgeAPI string
 	ForgeURL string
 	Token    func(ctx context.Context) (string, error)
+	App      *App // instead of Token
 	Log      *slog.Logger
 
 	Mirrors string    // folder that keeps what is fetched; "" keeps nothing
@@ -71,7 +72,7 @@ func (o *PlanOptions) pull(ctx context.Context, cfg *config.Config, dir string) 
 	if err := plan.Known(cfg, id.Repo); err != nil {
 		return nil, err
 	}
-	forge, err := Forge(ForgeOptions{API: o.ForgeAPI, Token: o.Token, Name: "prow-plan", Log: o.Log})
+	forge, err := Forge(ForgeOptions{API: o.ForgeAPI, Token: o.Token, App: o.App, Name: "prow-plan", Log: o.Log})
 	if err != nil {
 		return nil, err
 	}
@@ -79,7 +80,9 @@ func (o *PlanOptions) pull(ctx context.Context, cfg *config.Config, dir string) 
 		fmt.Fprintf(o.Err, "prow: %s is fetched to read its own jobs; with --cache-dir-base only the first time\n", id.Repo)
 	}
 	store := &git.Store{Dir: cmp.Or(o.Mirrors, filepath.Join(dir, "git")), Remote: func(r prow.Repo) git.Remote {
-		return git.Remote{URL: strings.TrimRight(o.ForgeURL, "/") + "/" + r.String() + ".git", Token: o.Token}
+		return git.Remote{URL: strings.TrimRight(o.ForgeURL, "/") + "/" + r.String() + ".git", Token: func(ctx context.Context) (string, error) {
+			return forge.Token(ctx, r.Owner)
+		}}
 	}}
 	defer store.Close()
 	return plan.Pull(ctx, cfg, forge, &inrepo.Source{Git: store}, id, o.change(id.Repo, "", nil))

@@ -38,6 +38,7 @@ type RunOptions struct {
 	ForgeAPI string
 	ForgeURL string
 	Token    func(ctx context.Context) (string, error)
+	App      *App // instead of Token
 
 	Self []string
 	JSON bool
@@ -208,7 +209,7 @@ func (o *RunOptions) job(ctx context.Context) (*prow.Job, error) {
 }
 
 func (o *RunOptions) pullRefs(ctx context.Context, r prow.Repo) (prow.Refs, error) {
-	forge, err := github.New(github.Options{BaseURL: o.ForgeAPI, Token: o.Token, UserAgent: "prow-run", Log: o.Log, Now: o.Now})
+	forge, err := github.New(github.Options{BaseURL: o.ForgeAPI, Token: o.Token, App: o.App, UserAgent: "prow-run", Log: o.Log, Now: o.Now})
 	if err != nil {
 		return prow.Refs{}, err
 	}

@@ -101,7 +101,7 @@ func (s *Server) reach() error {
 	o := s.o
 	var err error
 	s.client, err = github.New(github.Options{
-		BaseURL: o.ForgeAPI, GraphQLURL: o.ForgeGraphQL, Token: o.Token, UserAgent: "prow/" + o.Version, Log: o.Log, Now: o.Now,
+		BaseURL: o.ForgeAPI, GraphQLURL: o.ForgeGraphQL, Token: o.Token, App: o.App, UserAgent: "prow/" + o.Version, Log: o.Log, Now: o.Now,
 	})
 	if err != nil {
 		return err
@@ -111,7 +111,7 @@ func (s *Server) reach() error {
 		s.forge = dryRun{s.client, o.Log}
 	}
 	s.mirrors = &git.Store{Dir: filepath.Join(o.Data, "git"), Remote: func(r prow.Repo) git.Remote {
-		return git.Remote{URL: o.ForgeURL + "/" + r.String() + ".git", Username: o.GitUser, Token: o.Token}
+		return git.Remote{URL: o.ForgeURL + "/" + r.String() + ".git", Username: o.GitUser, Token: s.tokenOf(r.Owner)}
 	}}
 	s.inrepo = &inrepo.Source{Git: s.mirrors}
 	return nil
@@ -124,12 +124,19 @@ func (s *Server) login() func(ctx context.Context, url string) (string, string, 
 		return nil
 	}
 	return func(ctx context.Context, url string) (string, string, error) {
-		if !strings.HasPrefix(url, s.o.ForgeURL+"/") {
+		rest, ours := strings.CutPrefix(url, s.o.ForgeURL+"/")
+		if !ours {
 			return "", "", nil
 		}
-		token, err := s.o.Token(ctx)
+		owner, _, _ := strings.Cut(rest, "/")
+		token, err := s.client.Token(ctx, owner)
 		return s.o.GitUser, token, err
 	}
+}
+
+// tokenOf returns what git logs in with at the repositories of owner.
+func (s *Server) tokenOf(owner string) func(ctx context.Context) (string, error) {
+	return func(ctx context.Context) (string, error) { return s.client.Token(ctx, owner) }
 }
 
 // Serve runs Prow until ctx is done.

@@ -23,11 +23,11 @@ type checkFlags struct {
 	server.LintTools
 	lint.Selection
 
-	endpoints         []string
-	tokenPath, appKey string
-	repo, path        string
-	output            string
-	json, list        bool
+	who        identity
+	endpoints  []string
+	repo, path string
+	output     string
+	json, list bool
 }
 
 func checkconfigCommand() *cobra.Command {
@@ -92,15 +92,13 @@ func (c *checkFlags) flags(cmd *cobra.Command) {
 	f.StringVar(&c.output, "output", "text", "text, json, sarif (for code scanning) or github (annotations of a workflow)")
 	f.BoolVar(&c.json, "json", false, "the same as --output json")
 	f.BoolVar(&c.list, "list", false, "print the checks and what they find")
-	f.StringVar(&c.tokenPath, "github-token-path", os.Getenv("PROW_GITHUB_TOKEN_PATH"), "file that holds the GitHub token, for verify-owners-presence")
+	c.who.add(f, os.Getenv("PROW_GITHUB_TOKEN_PATH"), "file that holds the GitHub token, for verify-owners-presence")
 	f.StringSliceVar(&c.endpoints, "github-endpoint", nil, "GitHub's REST API, if it is not api.github.com; the first one counts")
 	f.StringVar(&c.ForgeGraphQL, "github-graphql-endpoint", "", "GitHub's GraphQL API, if it is not beside the REST API")
 	f.StringVar(&c.ForgeURL, "github-host", "https://github.com", "where repositories are cloned from")
 	f.StringVar(&c.Dir, "cache-dir-base", "", "folder that keeps mirrors of repositories (default: one for this run alone)")
 	f.StringVar(&c.Storage.GCSCredentials, "gcs-credentials-file", "", "service account that may read plank.build_cluster_status_file")
 	f.StringVar(&c.Storage.S3Credentials, "s3-credentials-file", "", "the same for S3")
-	f.StringVar(&c.AppID, "github-app-id", "", "id of the GitHub App, for validate-github-app-installation")
-	f.StringVar(&c.appKey, "github-app-private-key-path", "", "file that holds its private key")
 	// Scripts of the original give these; the client paces itself.
 	unused(f, "github-hourly-tokens", "github-allowed-burst", "github-throttle-org", "github-client.request-timeout", "github-client.max-retries",
 		"github-client.max-404-retries", "github-client.backoff-timeout", "github-client.initial-delay")
@@ -111,12 +109,10 @@ func (c *checkFlags) complete(cmd *cobra.Command) (write func(*lint.Result) erro
 	if c.Paths.Config == "" && c.repo == "" {
 		return nil, errors.New("nothing to check: name the main file with --config-path, or a repository with --prow-yaml-repo-name")
 	}
-	if (c.AppID == "") != (c.appKey == "") {
-		return nil, errors.New("--github-app-id and --github-app-private-key-path go together: give both")
+	if c.Token, c.As, err = c.who.get(); err != nil {
+		return nil, err
 	}
-	if c.App = c.AppID != ""; c.App {
-		c.AppKey = server.SecretFile(c.appKey)
-	}
+	c.App = c.As != nil
 	if c.Options.Checks, err = c.Select(); err != nil {
 		return nil, err
 	}
@@ -132,9 +128,6 @@ func (c *checkFlags) complete(cmd *cobra.Command) (write func(*lint.Result) erro
 	}
 	if !strings.Contains(c.ForgeURL, "://") {
 		c.ForgeURL = "https://" + c.ForgeURL
-	}
-	if c.tokenPath != "" {
-		c.Token = server.SecretFile(c.tokenPath)
 	}
 	out := cmd.OutOrStdout()
 	writers := map[string]func(*lint.Result) error{

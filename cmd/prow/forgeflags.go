@@ -13,17 +13,13 @@ import (
 type forgeFlags struct {
 	endpoints []string
 	graphql   string
-	tokenPath string
-	appID     string
-	appKey    string
+	identity
 }
 
 func (g *forgeFlags) add(f *pflag.FlagSet) {
-	f.StringVar(&g.tokenPath, "github-token-path", os.Getenv("PROW_GITHUB_TOKEN_PATH"), "file that holds the GitHub token (default: ask without)")
+	g.identity.add(f, os.Getenv("PROW_GITHUB_TOKEN_PATH"), "file that holds the GitHub token (default: ask without)")
 	f.StringSliceVar(&g.endpoints, "github-endpoint", nil, "GitHub's REST API, if it is not api.github.com")
 	f.StringVar(&g.graphql, "github-graphql-endpoint", "", "GitHub's GraphQL API, if it is not beside the REST API")
-	f.StringVar(&g.appID, "github-app-id", "", "id of a GitHub App")
-	f.StringVar(&g.appKey, "github-app-private-key-path", "", "file that holds its private key")
 	// A few calls need neither throttle nor patience; scripts may still say so.
 	unused(f, "github-host", "github-hourly-tokens", "github-allowed-burst", "github-throttle-org", "github-client.request-timeout",
 		"github-client.max-retries", "github-client.max-404-retries", "github-client.backoff-timeout", "github-client.initial-delay")
@@ -32,17 +28,15 @@ func (g *forgeFlags) add(f *pflag.FlagSet) {
 // options are checked before anything is asked.
 func (g *forgeFlags) options(name string) (server.ForgeOptions, error) {
 	o := server.ForgeOptions{GraphQL: g.graphql, Name: name}
-	if g.appID != "" || g.appKey != "" {
-		return o, errors.New("GitHub Apps cannot ask yet: use a token, with --github-token-path")
+	var err error
+	if o.Token, o.App, err = g.get(); err != nil {
+		return o, err
 	}
 	if len(g.endpoints) > 0 {
 		o.API = g.endpoints[0]
 		if !strings.Contains(o.API, "://") {
 			return o, errors.New("--github-endpoint " + o.API + ": want a whole address, for example https://github.example.com/api/v3")
 		}
-	}
-	if g.tokenPath != "" {
-		o.Token = server.SecretFile(g.tokenPath)
 	}
 	return o, nil
 }

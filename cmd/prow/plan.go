@@ -10,10 +10,10 @@ import (
 
 func planCommand() *cobra.Command {
 	var (
-		o         server.PlanOptions
-		tokenPath string
-		level     string
-		asJSON    bool
+		o      server.PlanOptions
+		who    identity
+		level  string
+		asJSON bool
 	)
 	cmd := &cobra.Command{
 		Use:   "plan",
@@ -42,8 +42,8 @@ its last commit. Without --config-path there are no other jobs than those.`,
 			if o.Log, err = logger(level, false); err != nil {
 				return err
 			}
-			if tokenPath != "" {
-				o.Token = server.SecretFile(tokenPath)
+			if o.Token, o.App, err = who.get(); err != nil {
+				return err
 			}
 			o.Err = cmd.ErrOrStderr()
 			p, err := server.Plan(cmd.Context(), o)
@@ -68,7 +68,7 @@ its last commit. Without --config-path there are no other jobs than those.`,
 	f.BoolVar(&o.Dirty, "dirty", false, "take the clone as if all that is in it were committed")
 	f.StringVar(&o.Comment, "comment", "", "plan for this comment, for example '/test all'")
 	f.BoolVar(&o.Push, "push", false, "plan for the push of the change to the branch")
-	f.StringVar(&tokenPath, "github-token-path", os.Getenv("PROW_GITHUB_TOKEN_PATH"), "file that holds a GitHub token, for --pull of what is not public")
+	who.add(f, os.Getenv("PROW_GITHUB_TOKEN_PATH"), "file that holds a GitHub token, for --pull of what is not public")
 	f.StringVar(&o.ForgeAPI, "github-endpoint", "", "GitHub's REST API, if it is not api.github.com")
 	f.StringVar(&o.ForgeURL, "github-host", "https://github.com", "where repositories are cloned from")
 	f.StringVar(&o.Mirrors, "cache-dir-base", "", "folder that keeps mirrors of repositories (default: one for this run alone)")

@@ -9,9 +9,9 @@ import (
 
 func runCommand() *cobra.Command {
 	var (
-		o         server.RunOptions
-		tokenPath string
-		level     string
+		o     server.RunOptions
+		who   identity
+		level string
 	)
 	cmd := &cobra.Command{
 		Use:   "run JOB",
@@ -31,8 +31,8 @@ The exit status is 0 if the test passed, 1 if it did not, 2 if it could not run.
 				return err
 			}
 			o.Job, o.Log, o.Out, o.Err = args[0], log, cmd.OutOrStdout(), cmd.ErrOrStderr()
-			if tokenPath != "" {
-				o.Token = server.SecretFile(tokenPath)
+			if o.Token, o.App, err = who.get(); err != nil {
+				return err
 			}
 			if o.Self, err = self(); err != nil {
 				return err
@@ -57,7 +57,7 @@ The exit status is 0 if the test passed, 1 if it did not, 2 if it could not run.
 	f.StringVar(&o.Engine, "runner", "auto", "how the job runs: auto, docker, podman, process")
 	f.StringVar(&o.Secrets, "job-secrets", "", "folder of secrets for jobs, SECRET/KEY files")
 	f.StringVar(&o.Dir, "out", "", "folder that keeps the files of the run (default: a temporary one)")
-	f.StringVar(&tokenPath, "github-token-path", os.Getenv("PROW_GITHUB_TOKEN_PATH"), "file that holds the GitHub token, for --pull")
+	who.add(f, os.Getenv("PROW_GITHUB_TOKEN_PATH"), "file that holds the GitHub token, for --pull")
 	f.StringVar(&o.ForgeAPI, "github-endpoint", "", "GitHub's REST API, if it is not api.github.com")
 	f.BoolVar(&o.JSON, "json", false, "print the result as JSON on stderr")
 	f.StringVar(&level, "log-level", "error", "debug, info, warn or error")

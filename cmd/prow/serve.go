@@ -46,14 +46,14 @@ func logger(level string, json bool) (*slog.Logger, error) {
 
 func serveCommand() *cobra.Command {
 	var (
-		o         server.Options
-		paths     config.Paths
-		tokenPath string
-		hmacPath  string
-		level     string
-		cluster   server.ClusterOptions
-		database  string
-		jenkins   jenkinsFlags
+		o        server.Options
+		paths    config.Paths
+		who      identity
+		hmacPath string
+		level    string
+		cluster  server.ClusterOptions
+		database string
+		jenkins  jenkinsFlags
 	)
 	cmd := &cobra.Command{
 		Use:   "serve",
@@ -80,7 +80,9 @@ Configuration files are read again when they change.`,
 				return err
 			}
 			o.Log, o.Paths, o.Version = log, paths, version
-			o.Token = server.SecretFile(tokenPath)
+			if o.Token, o.App, err = who.get(); err != nil {
+				return err
+			}
 			o.Secrets = func() ([]byte, error) { return os.ReadFile(hmacPath) }
 			if o.Self, err = self(); err != nil {
 				return err
@@ -97,7 +99,7 @@ Configuration files are read again when they change.`,
 	}
 	f := cmd.Flags()
 	configFlags(f, &paths, "/etc/config/config.yaml", "/etc/plugins/plugins.yaml")
-	f.StringVar(&tokenPath, "github-token-path", "/etc/github/token", "file that holds the GitHub token; read again when it changes")
+	who.add(f, "/etc/github/token", "file that holds the GitHub token; read again when it changes")
 	f.StringVar(&hmacPath, "hmac-secret-file", "/etc/webhook/hmac", "file that holds the webhook secrets; read again when it changes")
 	f.StringVar(&o.ForgeAPI, "github-endpoint", "", "GitHub's REST API, if it is not api.github.com")
 	f.StringVar(&o.ForgeGraphQL, "github-graphql-endpoint", "", "GitHub's GraphQL API, if it is not beside the REST API")
