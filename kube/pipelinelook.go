@@ -43,7 +43,7 @@ func readPipeline(raw []byte) (held, error) {
 // lookPipeline says how the run stands that a PipelineRun is.
 func lookPipeline(p *pipelineResource) prow.Run {
 	r := prow.Run{ID: p.Metadata.Labels[prow.LabelID], BuildID: p.Metadata.Labels[prow.LabelBuildID], Phase: prow.Running,
-		Started: timeOf(p.Status.Start), Finished: timeOf(p.Status.Completion)}
+		Created: p.Metadata.CreationTimestamp.Time, Started: timeOf(p.Status.Start), Finished: timeOf(p.Status.Completion)}
 	if r.ID == "" { // as the original Prow names it
 		r.ID = p.Metadata.Name
 	}

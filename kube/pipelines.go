@@ -63,8 +63,8 @@ const tektonPause = 10 * time.Second
 // one cluster.
 const annotationHome = "prow.k8s.io/installation"
 
-// own is the runs of one Prow among those of a cluster. One that the original Prow
-// made is anybody's.
+// own is the runs of one Prow among those of a cluster. One that does not say whose
+// it is, as the original Prow's, is ours if it is at home.
 type own struct {
 	*runs
 
@@ -81,7 +81,7 @@ func (o own) put(raw json.RawMessage) {
 
 func (p *pipelineResource) of(home string) bool {
 	of := p.Metadata.Annotations[annotationHome]
-	return of == "" || of == home
+	return of == home || of == "" && p.Metadata.Namespace == home
 }
 
 func followPipelines(alias string, config *rest.Config, home string, log *slog.Logger, tell func(...string)) (*cluster, error) {
@@ -216,8 +216,18 @@ func (c *cluster) adoptPipeline(ctx context.Context, namespace, home string, j *
 	if err := json.Unmarshal(body, &o); err != nil {
 		return err
 	}
-	if o.Metadata.Labels[prow.LabelCreatedByProw] != "true" || !o.of(home) {
+	nobodys := o.Metadata.Annotations[annotationHome] == ""
+	if o.Metadata.Labels[prow.LabelCreatedByProw] != "true" || !nobodys && !o.of(home) {
 		return prow.Final(fmt.Errorf("namespace %s of cluster %s has a PipelineRun named %s that is not this job's", namespace, c.alias, j.Name))
+	}
+	if nobodys {
+		claim, err := json.Marshal(map[string]any{"metadata": map[string]any{"annotations": map[string]string{annotationHome: home}, "uid": o.Metadata.UID}})
+		if err != nil {
+			return err
+		}
+		if body, err = c.call(ctx, request{method: http.MethodPatch, path: c.pipelineRuns(namespace, j.Name), kind: "application/merge-patch+json", body: claim}); err != nil {
+			return err
+		}
 	}
 	h, err := c.runs.take(body)
 	if err == nil && !h.leaving.IsZero() {

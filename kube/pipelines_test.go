@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"io/fs"
 	"log/slog"
 	"net/http"
@@ -126,4 +127,133 @@ func TestPipelines(t *testing.T) {
 		t.Error(err)
 	}
 	until(t, "a is gone", func() bool { _, err := other.Look(ctx, "a"); return errors.Is(err, fs.ErrNotExist) })
+}
+
+// A cluster without Tekton has no runs, and says so of those that are to start.
+func TestWithoutTekton(t *testing.T) {
+	t.Parallel()
+	ns := shared.namespace(t)
+	config, wire := shared.wired(shared.config())
+	wire.set(func(r *http.Request) *http.Response {
+		if strings.HasPrefix(r.URL.Path, "/apis/tekton.dev") {
+			return answered(r, http.StatusNotFound)
+		}
+		return nil
+	}, nil)
+	p := pipelines(t, ns, map[string]*rest.Config{"default": config, "gone": {Host: "http://127.0.0.1:1"}})
+	ctx := t.Context()
+	until(t, "it is known that there is none", func() bool {
+		err := p.Start(ctx, pipelineJob("a"))
+		return prow.IsFinal(err) && strings.Contains(err.Error(), "has no Tekton: install it")
+	})
+	if err := p.Start(ctx, pipelineJob("a", func(j *prow.Job) { j.Spec.Cluster = "gone" })); err == nil || prow.IsFinal(err) {
+		t.Errorf("on a cluster that cannot be reached: %v", err)
+	}
+	if _, err := p.Look(ctx, "a"); err == nil || errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("while a cluster cannot be asked, nothing is absent: %v", err)
+	}
+	if err := p.SetClusters(map[string]*rest.Config{"default": config}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.Look(ctx, "a"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("without Tekton there are no runs: %v", err)
+	}
+}
+
+// What passes is tried again, and what others own is left alone.
+func TestPipelinesOfOthers(t *testing.T) {
+	t.Parallel()
+	tekton(t)
+	ns, theirs := shared.namespace(t), shared.namespace(t)
+	p, other := pipelines(t, ns, shared.one()), pipelines(t, theirs, shared.one())
+	ctx := t.Context()
+	in := func(j *prow.Job) { j.Spec.Namespace = ns }
+	until(t, "theirs starts", func() bool { return other.Start(ctx, pipelineJob("theirs", in)) == nil })
+	manifest := "{apiVersion: tekton.dev/v1, kind: PipelineRun, metadata: {name: foreign}, spec: {}}\n---\n" +
+		"{apiVersion: tekton.dev/v1, kind: PipelineRun, metadata: {name: original, labels: {created-by-prow: 'true', prow.k8s.io/build-id: '77'}}, spec: {}}"
+	if _, err := shared.Kubectl(ctx, []byte(manifest), "-n", ns, "create", "-f", "-"); err != nil {
+		t.Fatal(err)
+	}
+	elsewhere := "{apiVersion: tekton.dev/v1, kind: PipelineRun, metadata: {name: elsewhere, labels: {created-by-prow: 'true', prow.k8s.io/build-id: '78'}}, spec: {}}"
+	if _, err := shared.Kubectl(ctx, []byte(elsewhere), "-n", theirs, "create", "-f", "-"); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "the one of the original is seen", func() bool { r, err := p.Look(ctx, "original"); return err == nil && r.BuildID == "77" })
+	for _, id := range []string{"foreign", "theirs"} {
+		if _, err := p.Look(ctx, id); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s is seen: %v", id, err)
+		}
+		if err := p.Start(ctx, pipelineJob(id)); !prow.IsFinal(err) || !strings.Contains(err.Error(), "not this job's") {
+			t.Errorf("%s is taken over: %v", id, err)
+		}
+	}
+	if err := errors.Join(p.Start(ctx, pipelineJob("original")), p.Start(ctx, pipelineJob("elsewhere", func(j *prow.Job) { j.Spec.Namespace = theirs }))); err != nil {
+		t.Errorf("those of the original are not taken over: %v", err)
+	}
+	says(t, theirs, "elsewhere", `{"conditions":[{"type":"Succeeded","status":"True"}]}`)
+	until(t, "what was taken over is followed", func() bool { r, err := p.Look(ctx, "elsewhere"); return err == nil && r.Phase == prow.Ended })
+}
+
+func TestLogsOfSteps(t *testing.T) {
+	t.Parallel()
+	tekton(t)
+	ns := shared.namespace(t)
+	config, wire := shared.wired(shared.config())
+	p := pipelines(t, ns, map[string]*rest.Config{"default": config})
+	ctx := t.Context()
+	until(t, "a starts", func() bool { return p.Start(ctx, pipelineJob("a")) == nil })
+	pod := func(name, task, steps string) string {
+		return "{apiVersion: v1, kind: Pod, metadata: {name: " + name + ", labels: {tekton.dev/pipelineRun: a, tekton.dev/pipelineTask: " + task + "}}, spec: {containers: [" + steps + ", {name: sidecar-x, image: i}]}}\n"
+	}
+	manifest := pod("p1", "fetch", "{name: step-clone, image: i}") + "---\n" + pod("p2", "test", "{name: step-unit, image: i}, {name: step-late, image: i}")
+	if _, err := shared.Kubectl(ctx, []byte(manifest), "-n", ns, "create", "-f", "-"); err != nil {
+		t.Fatal(err)
+	}
+	// There is no node here that could tell.
+	wire.set(func(r *http.Request) *http.Response {
+		if !strings.HasSuffix(r.URL.Path, "/log") {
+			return nil
+		}
+		container := r.URL.Query().Get("container")
+		if container == "step-late" {
+			return answered(r, http.StatusBadRequest)
+		}
+		res := answered(r, http.StatusOK)
+		res.Body = io.NopCloser(strings.NewReader(container + " says hello\n"))
+		return res
+	}, nil)
+	read := func(step string, offset int64) string {
+		rc, err := p.Logs(ctx, "a", step, offset, false)
+		if err != nil {
+			return err.Error()
+		}
+		defer rc.Close()
+		b, err := io.ReadAll(rc)
+		if err != nil {
+			return err.Error()
+		}
+		return string(b)
+	}
+	if got := read("test/unit", 10); got != "says hello\n" {
+		t.Errorf("one step: %q", got)
+	}
+	if got := read("test/none", 0); !strings.Contains(got, "it has fetch/clone, test/unit, test/late") {
+		t.Errorf("a step that there is not: %q", got)
+	}
+	whole := "# fetch/clone\nstep-clone says hello\n# test/unit\nstep-unit says hello\n"
+	if got := read("", 0); got != whole {
+		t.Errorf("all steps: %q", got)
+	}
+	if got := read("", 14); got != whole[14:] {
+		t.Errorf("all steps, from an offset: %q", got)
+	}
+	rc, err := p.Logs(ctx, "a", "", 0, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rc.Close()
+	says(t, ns, "a", `{"conditions":[{"type":"Succeeded","status":"True"}]}`)
+	if b, err := io.ReadAll(rc); err != nil || string(b) != whole {
+		t.Errorf("followed to its end: %q, %v", b, err)
+	}
 }
