@@ -10,6 +10,7 @@ import (
 	"text/template"
 
 	prow "github.com/prow-ci/prow"
+	"k8s.io/apimachinery/pkg/labels"
 )
 
 // byRepo resolves a map keyed by repository, organisation or "*": the first of
@@ -32,6 +33,20 @@ func byRepo[V any](m map[string]V, r prow.Repo) (v V, ok bool) {
 func (c *Config) ReportTemplate(r prow.Repo) *template.Template {
 	t, _ := byRepo(c.Plank.ReportTemplates, r)
 	return t
+}
+
+// JobReportTemplate returns the template of the comment on a pull request of r that
+// is about j, or nil: that of j's Jenkins operator, if it has one, else
+// ReportTemplate's.
+func (c *Config) JobReportTemplate(r prow.Repo, j *prow.Job) *template.Template {
+	if j.Spec.Agent == prow.JenkinsAgent {
+		for _, o := range c.JenkinsOperators {
+			if t, ok := byRepo(o.ReportTemplates, r); ok && o.Selector != nil && o.Selector.Matches(labels.Set(j.Labels)) {
+				return t
+			}
+		}
+	}
+	return c.ReportTemplate(r)
 }
 
 // Presubmits returns the static presubmits of r.

@@ -113,12 +113,16 @@ func commentBody(author string, rows []row, paragraph string) string {
 // paragraph renders the report template of repo for the first job. A template
 // that fails says nothing: the table must not wait for it.
 func (w *Worker) paragraph(cfg *config.Config, repo prow.Repo, jobs []*prow.Job) string {
-	t := cfg.ReportTemplate(repo)
-	if t == nil || len(jobs) == 0 {
+	if len(jobs) == 0 {
+		return ""
+	}
+	j := jobs[len(jobs)-1]
+	t := cfg.JobReportTemplate(repo, j)
+	if t == nil {
 		return ""
 	}
 	var b bytes.Buffer
-	if err := t.Execute(&b, jobs[len(jobs)-1]); err != nil {
+	if err := t.Execute(&b, j); err != nil {
 		w.Log.Warn("report template failed", "repo", repo.String(), "err", err)
 		return ""
 	}
