@@ -134,8 +134,7 @@ func duties() []duty {
 				a.must(a.kubectl(ctx, "", "-n", a.pods, "patch", "pod", id, "--type=merge", "-p", `{"metadata":{"finalizers":["prow.x-k8s.io/gcsk8sreporter"]}}`))
 				return a.withPods(ctx, func(r *kube.Runner) error { return r.Remove(ctx, id) })
 			}
-			a.must(a.kubectl(ctx, `{"apiVersion":"v1","kind":"Binding","metadata":{"name":"`+id+`","namespace":"`+a.pods+`"},"target":{"kind":"Node","name":"n"}}`, "create", "--raw",
-				"/api/v1/namespaces/"+a.pods+"/pods/"+id+"/binding", "-f", "-"))
+			a.bind(ctx, id)
 			return a.withPods(ctx, func(r *kube.Runner) error { return r.Stop(ctx, id, "It was aborted.") })
 		}},
 		{"pods delete", func(ctx context.Context, a *actor) error {
@@ -144,6 +143,7 @@ func duties() []duty {
 		}},
 		{"pods/log get", func(ctx context.Context, a *actor) error {
 			id := a.pod(ctx)
+			a.bind(ctx, id)
 			return a.withPods(ctx, func(r *kube.Runner) error {
 				f, err := r.Logs(ctx, id, "", 0, false)
 				if err == nil {
@@ -282,6 +282,12 @@ func (a *actor) pod(ctx context.Context) string {
 	a.must(await(ctx, func() (bool, error) { return r.Clusters()["default"] == nil, nil }))
 	a.must(r.Start(ctx, script(id)))
 	return id
+}
+
+// bind puts a pod on a node, as the scheduler does.
+func (a *actor) bind(ctx context.Context, pod string) {
+	a.must(a.kubectl(ctx, `{"apiVersion":"v1","kind":"Binding","metadata":{"name":"`+pod+`","namespace":"`+a.pods+`"},"target":{"kind":"Node","name":"n"}}`, "create", "--raw",
+		"/api/v1/namespaces/"+a.pods+"/pods/"+pod+"/binding", "-f", "-"))
 }
 
 func (a *actor) withJobs(ctx context.Context, do func(*kube.Jobs) error) error {
