@@ -28,7 +28,7 @@ var appKey = sync.OnceValues(func() (*rsa.PrivateKey, error) { return rsa.Genera
 // appRights are what the docs tell people to give the App.
 func appRights() map[string]string {
 	return map[string]string{
-		"metadata": "read", "administration": "read", "checks": "read", "contents": "write", "issues": "write", "members": "read",
+		"metadata": "read", "actions": "write", "checks": "write", "contents": "write", "issues": "write", "members": "read",
 		"pull_requests": "write", "statuses": "write",
 	}
 }
@@ -137,6 +137,62 @@ func TestForgeAsApp(t *testing.T) {
 		}
 		return fw
 	})
+}
+
+// Each permission is there for something: without it, that is refused.
+func TestAppPermissions(t *testing.T) {
+	t.Parallel()
+	w := world.New(t)
+	r := w.Repo("acme/pump", map[string]string{"README.md": "A pump.\n"})
+	pull := w.Pull(r, "ann", "topic", map[string]string{"b": "2"})
+	issue := w.Issue(r, "ann", "It leaks", "")
+	w.Users("mia")
+	a := newAsApp(t, w, appRights(), "acme")
+	a.do(w.Hub.AddTeam(t.Context(), "acme", "pumpers", "mia"))
+	a.do(w.Hub.AddCollaborator(t.Context(), r, "mia", "write"))
+	p := w.PullNow(pull)
+	for right, does := range map[string]func(ctx context.Context, f *github.Forge) error{
+		"checks": func(ctx context.Context, f *github.Forge) error {
+			return f.SetCheck(ctx, r, p.HeadSHA, prow.Check{Name: "unit", State: prow.CheckSuccess, IsRun: true})
+		},
+		"statuses": func(ctx context.Context, f *github.Forge) error {
+			return f.SetCheck(ctx, r, p.HeadSHA, prow.Check{Name: "unit", State: prow.CheckSuccess})
+		},
+		"contents": func(ctx context.Context, f *github.Forge) error { _, err := f.Branch(ctx, r, "main"); return err },
+		"issues":   func(ctx context.Context, f *github.Forge) error { return f.Comment(ctx, issue, "key", "text") },
+		"members":  func(ctx context.Context, f *github.Forge) error { _, err := f.Team(ctx, "acme", "pumpers"); return err },
+		"pull_requests": func(ctx context.Context, f *github.Forge) error {
+			return f.AskReview(ctx, pull, "mia")
+		},
+		"actions": func(ctx context.Context, f *github.Forge) error {
+			_, err := f.WorkflowRuns(ctx, r, p.HeadSHA)
+			return err
+		},
+	} {
+		rights := appRights()
+		delete(rights, right)
+		for _, c := range []struct {
+			rights map[string]string
+			ok     bool
+		}{{rights, false}, {appRights(), true}} {
+			_, _, err := w.Hub.CreateApp(t.Context(), sandbox.AppOptions{Slug: slug, Owner: "maker", Permissions: c.rights, Keys: a.public()})
+			a.do(err)
+			a.do(w.Hub.UninstallApp(t.Context(), slug, "acme"))
+			a.do(w.Hub.InstallApp(t.Context(), slug, "acme"))
+			switch err := does(t.Context(), a.client(fmt.Sprint(a.id))); {
+			case c.ok && err != nil:
+				t.Errorf("with %s: %v", right, err)
+			case !c.ok && (!errors.Is(err, prow.ErrForbidden) || !strings.Contains(err.Error(), right+"=")):
+				t.Errorf("without %s: %v", right, err)
+			}
+		}
+	}
+}
+
+func (a *asApp) public() []*rsa.PublicKey {
+	key, err := appKey()
+	a.do(err)
+	return []*rsa.PublicKey{&key.PublicKey}
 }
 
 // However many ask at once, an installation's token is fetched once, and replaced
@@ -321,7 +377,7 @@ func TestAppFaults(t *testing.T) {
 	t.Run("a permission that lacks is named", func(t *testing.T) {
 		t.Parallel()
 		a, r := start(t, map[string]string{"metadata": "read", "issues": "read"}, "acme")
-		a.fails(say(a, r, "one"), "Resource not accessible by integration", "It takes the permission issues=write or pull_requests=write")
+		a.fails(say(a, r, "one"), "Resource not accessible by integration", "It takes the permission issues=write; give it in the settings of the App")
 	})
 	t.Run("an id that is no App's is said so", func(t *testing.T) {
 		t.Parallel()

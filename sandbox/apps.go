@@ -84,6 +84,9 @@ func (c *call) permitted(pattern string) error {
 	if no {
 		return notIntegration()
 	}
+	if c.aboutIssue(pattern) {
+		needs = slices.DeleteFunc(needs, func(n appNeed) bool { return n.permission == "pull_requests" })
+	}
 	if len(needs) == 0 {
 		return nil
 	}
@@ -108,6 +111,24 @@ func (c *call) permitted(pattern string) error {
 		return notIntegration()
 	}
 	return nil
+}
+
+// aboutIssue reports whether a call is about one issue that is no pull request.
+func (c *call) aboutIssue(pattern string) (is bool) {
+	if pattern == "POST /repos/{owner}/{repo}/issues" {
+		return true
+	}
+	if !strings.Contains(pattern, inIssue) {
+		return false
+	}
+	_ = c.read(func() error {
+		if r := c.st.names[lower(c.path("owner")+"/"+c.path("repo"))]; r != nil {
+			i := c.st.numbers[numberID{r.ID, int(c.number("number"))}]
+			is = i != nil && i.Pull == nil
+		}
+		return nil
+	})
+	return is
 }
 
 func (f *Forge) showApp(a *app) obj {

@@ -24,7 +24,14 @@ var document = sync.OnceValues(func() (*openapi3.T, error) {
 	if err != nil {
 		return nil, errors.Join(err, errors.New("run scripts/install"))
 	}
-	return openapi3.NewLoader().LoadFromData(raw)
+	doc, err := openapi3.NewLoader().LoadFromData(raw)
+	if err == nil {
+		// The account of an installation is said to be a user and an enterprise at
+		// once here; elsewhere in the document it is one or the other.
+		account := doc.Paths.Find("/app/installations").Get.Responses.Status(http.StatusOK).Value.Content.Get("application/json").Schema.Value.Items.Value.Properties["account"].Value
+		account.AnyOf, account.AllOf = account.AllOf, nil
+	}
+	return doc, err
 })
 
 // recorded holds every answer of the sandbox against GitHub's description.
