@@ -22,6 +22,7 @@ type cluster struct {
 	api    *api
 	path   string   // of its pods, or of Tekton's API
 	served []string // versions of Tekton's API
+	only   string   // namespace of the PipelineRuns that may be seen; "" is all
 	runs   *runs
 	mirror *reflection
 	stop   context.CancelFunc

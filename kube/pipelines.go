@@ -98,7 +98,7 @@ func followPipelines(alias string, config *rest.Config, home string, log *slog.L
 	c.stop = stop
 	go func() {
 		defer close(c.done)
-		if c.findTekton(ctx) {
+		if c.findTekton(ctx, home) {
 			c.mirror.follow(ctx)
 		}
 	}()
@@ -107,7 +107,7 @@ func followPipelines(alias string, config *rest.Config, home string, log *slog.L
 
 // findTekton waits until c has Tekton. What it sets is read by others only after
 // the first list, which follows.
-func (c *cluster) findTekton(ctx context.Context) bool {
+func (c *cluster) findTekton(ctx context.Context, home string) bool {
 	for {
 		served, err := c.tektonVersions(ctx)
 		if err == nil {
@@ -115,7 +115,9 @@ func (c *cluster) findTekton(ctx context.Context) bool {
 			if slices.Contains(served, tektonV1) {
 				c.path = "/apis/" + tektonGroup + "/" + tektonV1
 			}
-			c.mirror.path = c.path + "/pipelineruns"
+			err = c.whereTekton(ctx, home)
+		}
+		if err == nil {
 			c.mirror.setBroken(nil)
 			return true
 		}
@@ -129,6 +131,18 @@ func (c *cluster) findTekton(ctx context.Context) bool {
 			return false
 		}
 	}
+}
+
+// whereTekton finds out whether Prow may see the PipelineRuns of all namespaces, or
+// only those at home.
+func (c *cluster) whereTekton(ctx context.Context, home string) error {
+	c.mirror.path = c.path + "/pipelineruns"
+	_, _, err := c.api.call(ctx, request{method: http.MethodGet, path: c.mirror.path, query: url.Values{"limit": {"1"}}})
+	if apierrors.IsForbidden(err) {
+		c.only, c.mirror.path = home, c.pipelineRuns(home, "")
+		return nil
+	}
+	return err
 }
 
 // tektonVersions lists the versions of Tekton's API that c serves and Prow knows.
@@ -177,6 +191,9 @@ func (p *Pipelines) Start(ctx context.Context, j *prow.Job) error {
 		return err
 	}
 	namespace := p.namespace(j)
+	if c.only != "" && c.only != namespace {
+		return prow.Final(fmt.Errorf("in cluster %s Prow may see PipelineRuns of namespace %s only, and this job wants %s: give Prow the right to list and watch them in all namespaces, or change the job", c.alias, c.only, namespace))
+	}
 	body, version, err := pipelineRun(j, namespace, p.runner.o.Namespace, c.served)
 	if err != nil {
 		return prow.Final(err)

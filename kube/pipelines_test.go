@@ -257,3 +257,25 @@ func TestLogsOfSteps(t *testing.T) {
 		t.Errorf("followed to its end: %q, %v", b, err)
 	}
 }
+
+// With rights in its own namespace alone Prow runs the jobs that are at home there.
+func TestPipelinesAtHomeOnly(t *testing.T) {
+	t.Parallel()
+	tekton(t)
+	ns := shared.namespace(t)
+	config, wire := shared.wired(shared.config())
+	wire.set(func(r *http.Request) *http.Response {
+		if r.URL.Path == "/apis/tekton.dev/v1/pipelineruns" {
+			return answered(r, http.StatusForbidden)
+		}
+		return nil
+	}, nil)
+	p := pipelines(t, ns, map[string]*rest.Config{"default": config})
+	until(t, "a starts", func() bool { return p.Start(t.Context(), pipelineJob("a")) == nil })
+	says(t, ns, "a", `{"conditions":[{"type":"Succeeded","status":"True"}]}`)
+	until(t, "it is followed", func() bool { r, err := p.Look(t.Context(), "a"); return err == nil && r.Phase == prow.Ended })
+	err := p.Start(t.Context(), pipelineJob("b", func(j *prow.Job) { j.Spec.Namespace = "elsewhere" }))
+	if !prow.IsFinal(err) || !strings.Contains(err.Error(), "list and watch them in all namespaces") {
+		t.Errorf("in another namespace: %v", err)
+	}
+}
