@@ -48,7 +48,7 @@ bench-kubernetes: ## jobs a second and requests a job on a control plane, and wh
 
 test-kubernetes-api: ## the part of it that needs only a control plane, and no root
 	@scripts/kubernetes >/dev/null
-	$(GO) test -tags kubernetes -count=1 -timeout 10m ./kube ./install
+	$(GO) test -tags kubernetes -count=1 -timeout 10m ./kube ./install ./tekton
 
 update-config: build ## push config.yaml, and jobs, into the cluster: CONFIG=… JOB_CONFIG=…
 	@scripts/update-config config
