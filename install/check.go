@@ -102,7 +102,7 @@ func Content(o Options) ([]Object, error) {
 	if err := o.complete(); err != nil {
 		return nil, err
 	}
-	keys := map[string]any{keyHMAC: nil, keyToken: nil}
+	keys := map[string]any{keyHMAC: nil, o.keyForge(): nil}
 	if o.Database {
 		keys[keyDatabase] = nil
 	}

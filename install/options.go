@@ -23,6 +23,8 @@ type Options struct {
 	// Image is Prow's, UtilityImage that of the pod utilities; by default it is
 	// podutil beside Image.
 	Image, UtilityImage string
+	// Tekton lets Prow run jobs of the agent tekton-pipeline.
+	Tekton bool
 	// HA gives each component a Deployment of its own, and hook and deck two
 	// replicas.
 	HA bool
@@ -30,7 +32,10 @@ type Options struct {
 	Upgrade bool
 
 	Token []byte // of the bot's account on the forge
-	HMAC  []byte // of the webhooks
+	// AppID and AppKey are those of a GitHub App, in place of Token.
+	AppID  string
+	AppKey []byte
+	HMAC   []byte // of the webhooks
 	// Bucket is where logs and artifacts go, BucketCredentials what opens it; without
 	// them the pods use what their nodes or service accounts have.
 	Bucket            string
@@ -113,8 +118,15 @@ func (o *Options) complete() error {
 // completeContent checks what Secrets and ConfigMaps are made of.
 func (o *Options) completeContent() (faults []error) {
 	say := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
-	if len(o.Token) == 0 {
-		say("no token for GitHub: put a token of the bot's account, with the scopes repo and read:org, into a file and give --github-token-file FILE")
+	switch {
+	case o.AppID != "" && len(o.AppKey) == 0:
+		say("the GitHub App %s has no private key: give --github-app-private-key-file FILE, as GitHub lets you download it", o.AppID)
+	case o.AppID == "" && len(o.AppKey) > 0:
+		say("--github-app-private-key-file goes with --github-app-id: give both")
+	case o.AppID != "" && len(o.Token) > 0:
+		say("--github-token-file and --github-app-id: Prow is one or the other; leave one out")
+	case o.AppID == "" && len(o.Token) == 0:
+		say("no token for GitHub: put a token of the bot's account, with the scopes repo and read:org, into a file and give --github-token-file FILE; or be a GitHub App, with --github-app-id and --github-app-private-key-file")
 	}
 	starter := len(o.Config) == 0 || len(o.Plugins) == 0
 	if starter && len(o.Orgs) == 0 && len(o.Repos) == 0 {

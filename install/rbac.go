@@ -42,14 +42,19 @@ func Components() []string {
 	return []string{"hook", "horologium", "plank", "crier", "sinker", "tide", "deck"}
 }
 
+// pipeline runs jobs of Tekton. It stands in its election even where there are none.
+const pipeline = "pipeline"
+
 // elected are the components of which one replica at a time works.
-func elected() []string { return []string{"horologium", "plank", "crier", "sinker", "tide"} }
+func elected() []string {
+	return []string{"horologium", "plank", "crier", "sinker", "tide", pipeline}
+}
 
 // Rules are all that Prow may do in a cluster. With a database nothing but jobs is
-// kept in the cluster.
-func Rules(database bool) []Rule {
+// kept in the cluster; without tekton no PipelineRuns are touched.
+func Rules(database, tekton bool) []Rule {
 	var out []Rule
-	for _, c := range Components() {
+	for _, c := range append(Components(), pipeline) {
 		see := []Verb{
 			{"list", "to read the jobs when it starts"},
 			{"watch", "to be told of each change of a job"},
@@ -68,8 +73,29 @@ func Rules(database bool) []Rule {
 				}})
 		}
 		out = append(out, podRules(c)...)
+		if tekton {
+			out = append(out, tektonRules(c)...)
+		}
 	}
 	return out
+}
+
+// tektonRules are what a component does to PipelineRuns.
+func tektonRules(component string) []Rule {
+	see := []Verb{{"list", "to find the PipelineRuns when it starts"}, {"watch", "to be told of each change of a PipelineRun"}}
+	runs := Rule{Component: component, In: OfPods, Group: "tekton.dev", Resource: "pipelineruns", Verbs: see}
+	switch component {
+	case "deck":
+	case pipeline:
+		runs.Verbs = append(see,
+			Verb{"create", "to start the PipelineRun of a job"},
+			Verb{"get", "to find the PipelineRun again that it created before it was killed"},
+			Verb{"patch", "to cancel the PipelineRun of an aborted job"},
+			Verb{"delete", "to remove the PipelineRun of an ended job"})
+	default:
+		return nil
+	}
+	return []Rule{runs}
 }
 
 // jobVerbs are what a component does to ProwJobs besides seeing them.
@@ -80,7 +106,7 @@ func jobVerbs(component string) []Verb {
 			{"delete", "to take back the results of an /override"}}
 	case "horologium":
 		return []Verb{{"create", "to start a periodic job"}}
-	case "plank":
+	case "plank", pipeline:
 		return []Verb{{"patch", "to write how a job stands"}}
 	case "crier":
 		return []Verb{{"patch", "to remember what was reported"}}
@@ -105,9 +131,7 @@ func stateVerbs(component string) []Verb {
 			Verb{"delete", "to forget handled webhooks"})
 	case "horologium":
 		return append(see, get, Verb{"create", "to remember when a job ran first"}, Verb{"patch", "to remember when it ran last"})
-	case "plank":
-		return append(see, story...)
-	case "crier":
+	case "plank", "crier", pipeline:
 		return append(see, story...)
 	case "sinker":
 		return append(see, Verb{"delete", "to forget old webhooks"})

@@ -63,7 +63,7 @@ func Render(o Options) ([]Object, error) {
 		}
 		out = append(out, crd)
 	}
-	for _, p := range processes(o.HA) {
+	for _, p := range o.processes() {
 		for _, r := range o.access(p) {
 			add(r)
 		}
@@ -84,7 +84,7 @@ func Render(o Options) ([]Object, error) {
 		}
 		out = append(out, maps...)
 	}
-	for _, p := range processes(o.HA) {
+	for _, p := range o.processes() {
 		if p.any("hook", "deck") {
 			add(o.service(p))
 		}
@@ -125,7 +125,7 @@ func (o *Options) access(p process) []any {
 	}}
 	for _, place := range []Place{OfJobs, OfPods} {
 		var rules []Rule
-		for _, r := range Rules(o.Database) {
+		for _, r := range Rules(o.Database, o.Tekton) {
 			if r.In == place && p.any(r.Component) {
 				rules = append(rules, r)
 			}
@@ -153,6 +153,9 @@ func (o *Options) secrets() []*corev1.Secret {
 		o.HMAC = NewHMAC()
 	}
 	data := map[string][]byte{keyHMAC: o.HMAC, keyToken: o.Token}
+	if o.AppID != "" {
+		data = map[string][]byte{keyHMAC: o.HMAC, keyApp: o.AppKey}
+	}
 	if len(o.DatabaseURL) > 0 {
 		data[keyDatabase] = o.DatabaseURL
 	}

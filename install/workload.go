@@ -21,12 +21,16 @@ type process struct {
 }
 
 // processes of the small form, or of the split one.
-func processes(ha bool) []process {
-	if !ha {
-		return []process{{name: "prow", component: "prow", components: Components(), replicas: 1}}
+func (o *Options) processes() []process {
+	if !o.HA {
+		return []process{{name: "prow", component: "prow", components: append(Components(), pipeline), replicas: 1}}
+	}
+	components := Components()
+	if o.Tekton {
+		components = append(components, pipeline)
 	}
 	var out []process
-	for _, c := range Components() {
+	for _, c := range components {
 		p := process{name: "prow-" + c, component: c, components: []string{c}, only: true, replicas: 1}
 		if !slices.Contains(elected(), c) {
 			p.replicas = 2
@@ -54,6 +58,7 @@ const (
 const (
 	keyHMAC     = "hmac"
 	keyToken    = "token"
+	keyApp      = "app-key"
 	keyDatabase = "database-url"
 	keyBucket   = "bucket"
 )
@@ -157,7 +162,11 @@ func (o *Options) args(p process) []string {
 		args = append(args, "--job-config-path=/etc/job-config")
 	}
 	if p.any(forgeUsers()...) {
-		args = append(args, "--github-token-path=/etc/github/token")
+		if o.AppID != "" {
+			args = append(args, "--github-app-id="+o.AppID, "--github-app-private-key-path=/etc/github/"+keyApp)
+		} else {
+			args = append(args, "--github-token-path=/etc/github/"+keyToken)
+		}
 	}
 	if p.any("hook") {
 		args = append(args, "--hmac-secret-file=/etc/webhook/hmac")
@@ -176,6 +185,14 @@ func (o *Options) args(p process) []string {
 		}
 	}
 	return append(args, o.Args...)
+}
+
+// keyForge is what of the Secret lets in at the forge.
+func (o *Options) keyForge() string {
+	if o.AppID != "" {
+		return keyApp
+	}
+	return keyToken
 }
 
 // forgeUsers are the components that speak with the forge.
@@ -203,7 +220,7 @@ func (o *Options) volumes(p process) (volumes []corev1.Volume, mounts []corev1.V
 		add("jobs", "/etc/job-config", jobsVolume())
 	}
 	if p.any(forgeUsers()...) {
-		add("github", "/etc/github", key(keyToken, "token"))
+		add("github", "/etc/github", key(o.keyForge(), o.keyForge()))
 	}
 	if p.any("hook") {
 		add("webhook", "/etc/webhook", key(keyHMAC, "hmac"))

@@ -61,6 +61,7 @@ type doctor struct {
 	cfg      *config.Config
 	plugins  *config.Plugins
 	token    string
+	app      *App // if we are a GitHub App
 	hmac     []byte
 	findings []Finding
 }

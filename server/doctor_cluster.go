@@ -27,6 +27,8 @@ type hospital struct {
 	deployments []appsv1.Deployment
 	jobs, pods  string // namespaces
 	database    bool
+	tekton      bool
+	appID       string
 }
 
 func (d *doctor) lookAtCluster(ctx context.Context) {
@@ -133,6 +135,8 @@ func (h *hospital) learn(args []string) {
 			h.ForgeAPI = value
 		case flag == "--database-url-file":
 			h.database = true
+		case flag == "--github-app-id":
+			h.appID = value
 		}
 	}
 }
@@ -170,7 +174,12 @@ func (h *hospital) fetchContent(ctx context.Context) {
 }
 
 func (h *hospital) useSecret(data map[string][]byte) {
-	for _, k := range []string{"hmac", "token"} {
+	login := "token"
+	if h.appID != "" {
+		login = "app-key"
+		h.app = &App{ID: h.appID, Key: func(context.Context) (string, error) { return string(data[login]), nil }}
+	}
+	for _, k := range []string{"hmac", login} {
 		if len(data[k]) == 0 {
 			h.fault("content", "kubectl edit it, or print it anew: prow install, without --upgrade", "the Secret prow has no %s", k)
 		}
@@ -231,13 +240,14 @@ func (h *hospital) unfold(m corev1.ConfigMap) {
 // cluster this process itself, from outside the service accounts of the Deployments.
 func (h *hospital) lookAtRights(ctx context.Context) {
 	if InCluster() {
-		h.rightsOf(ctx, "this process", "", install.Components())
+		h.rightsOf(ctx, "this process", "", append(install.Components(), "pipeline"))
 		return
 	}
 	for _, x := range h.deployments {
 		account := "system:serviceaccount:" + h.Namespace + ":" + x.Spec.Template.Spec.ServiceAccountName
-		components := install.Components()
+		components := append(install.Components(), "pipeline")
 		for _, c := range x.Spec.Template.Spec.Containers {
+			h.tekton = h.tekton || slices.Contains(c.Args, "--only=pipeline")
 			for _, a := range c.Args {
 				if only, ok := strings.CutPrefix(a, "--only="); ok {
 					components = strings.Split(only, ",")
@@ -252,7 +262,7 @@ func (h *hospital) lookAtRights(ctx context.Context) {
 func (h *hospital) rightsOf(ctx context.Context, who, account string, components []string) {
 	const area = "rights"
 	asked, missing := map[string]bool{}, 0
-	for _, r := range install.Rules(h.database) {
+	for _, r := range install.Rules(h.database, h.tekton) {
 		if !slices.Contains(components, r.Component) {
 			continue
 		}

@@ -11,12 +11,18 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/prow-ci/prow/github"
 )
 
 // lookAtForge sees that the token works, what it may do, and that webhooks are sent.
 func (d *doctor) lookAtForge(ctx context.Context) {
 	d.hmacWorks()
 	d.lookAtAddress(ctx)
+	if d.app != nil {
+		d.lookAtApp(ctx)
+		return
+	}
 	if d.token == "" {
 		d.unknown("forge", "name its file: --github-token-path", "no token, so the forge was not asked")
 		return
@@ -38,6 +44,31 @@ func (d *doctor) lookAtForge(ctx context.Context) {
 	for _, of := range d.served() {
 		d.lookAtHooks(ctx, of)
 	}
+}
+
+// lookAtApp sees that the key of the GitHub App works, and that who is served has
+// installed it. Where it sends its webhooks only its settings tell.
+func (d *doctor) lookAtApp(ctx context.Context) {
+	f, err := github.New(github.Options{BaseURL: d.ForgeAPI, App: d.app, UserAgent: "prow-doctor", Now: d.Now})
+	if err != nil {
+		d.fault("forge", "see --github-endpoint", "%v", err)
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	at, err := f.Installations(ctx)
+	if err != nil {
+		d.fault("forge", "see that id and private key are those of one App, and that the forge is reached; a new key goes into the Secret prow, key app-key", "GitHub App %s: %v", d.app.ID, err)
+		return
+	}
+	d.ok("forge", "%s knows GitHub App %s, which is installed at: %s", host(d.api()), d.app.ID, cmp.Or(strings.Join(at, ", "), "nobody"))
+	for _, of := range d.served() {
+		org, _, _ := strings.Cut(of, "/")
+		if !slices.ContainsFunc(at, func(x string) bool { return strings.EqualFold(x, org) }) {
+			d.fault("forge", "install it there, in the settings of the App", "the App is not installed at %s, which plugins.yaml serves", org)
+		}
+	}
+	d.unknown("webhooks", "look in the settings of the App: the URL is "+strings.TrimRight(d.URL, "/")+d.WebhookPath, "where the App sends its webhooks cannot be asked")
 }
 
 func (d *doctor) api() string { return cmp.Or(d.ForgeAPI, "https://api.github.com") }

@@ -21,7 +21,7 @@ type installFlags struct {
 	install.Options
 	token, hmac, bucket, database string // files
 	config, plugins, jobs         string
-	appID, appKey                 string
+	appKey                        string
 	output                        string
 }
 
@@ -29,7 +29,7 @@ func (i *installFlags) add(f *pflag.FlagSet) {
 	f.StringSliceVar(&i.Orgs, "github-org", nil, "organisation to serve, for the starter configuration; repeatable")
 	f.StringSliceVar(&i.Repos, "github-repo", nil, "repository to serve (org/repo), for the starter configuration; repeatable")
 	f.StringVar(&i.token, "github-token-file", "", "file with a token of the bot's account, scopes repo and read:org")
-	f.StringVar(&i.appID, "github-app-id", "", "id of a GitHub App")
+	f.StringVar(&i.AppID, "github-app-id", "", "id or client id of a GitHub App, in place of a token")
 	f.StringVar(&i.appKey, "github-app-private-key-file", "", "file with its private key")
 	f.StringVar(&i.hmac, "hmac", "", "file with the webhook secret (default: one is made)")
 	f.StringVar(&i.URL, "url", "", "how people and GitHub reach Prow, for example https://prow.example.com")
@@ -39,6 +39,7 @@ func (i *installFlags) add(f *pflag.FlagSet) {
 	f.StringVar(&i.PodNamespace, "pod-namespace", "", "namespace where jobs run (default that of --config, or "+install.DefaultPodNamespace+")")
 	f.StringVar(&i.Image, "image", "prow.local/prow:"+version, "Prow's image; see docs/images.md")
 	f.StringVar(&i.UtilityImage, "utility-image", "", "image of the pod utilities, for the starter configuration (default: podutil beside --image)")
+	f.BoolVar(&i.Tekton, "tekton", false, "let jobs of the agent tekton-pipeline run; Tekton itself is installed apart")
 	f.BoolVar(&i.HA, "ha", false, "a Deployment for each component, two replicas of hook and deck")
 	f.StringVar(&i.database, "database-url-file", "", "file with the address of a Postgres for webhooks and memory (default: resources in the cluster)")
 	f.StringVar(&i.config, "config", "", "config.yaml (default: a starter)")
@@ -57,9 +58,6 @@ func (i *installFlags) add(f *pflag.FlagSet) {
 func (i *installFlags) options() (install.Options, error) {
 	o := i.Options
 	o.Version, o.Definitions = version, server.Definitions()
-	if i.appID != "" || i.appKey != "" {
-		return o, errors.New("prow serve cannot speak as a GitHub App yet: give a token of the bot's account, with --github-token-file")
-	}
 	if i.output != "yaml" && i.output != "json" {
 		return o, fmt.Errorf("--output %s: want yaml or json", i.output)
 	}
@@ -81,6 +79,7 @@ func (i *installFlags) options() (install.Options, error) {
 		return b
 	}
 	o.Token, o.HMAC = read("github-token-file", i.token, true), read("hmac", i.hmac, true)
+	o.AppKey = read("github-app-private-key-file", i.appKey, false)
 	o.BucketCredentials, o.DatabaseURL = read("bucket-credentials-file", i.bucket, false), read("database-url-file", i.database, true)
 	o.Config, o.Plugins = read("config", i.config, false), read("plugins", i.plugins, false)
 	var err error
