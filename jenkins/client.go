@@ -155,7 +155,7 @@ func (c *Client) ask(ctx context.Context, name, path, tree string, into any) err
 		return err
 	}
 	if err := json.Unmarshal(body, into); err != nil {
-		return fmt.Errorf("Jenkins answers %s %s with something else than was asked for: %w; it begins with %q", r.method, r.path, err, head(body))
+		return fmt.Errorf("the answer of Jenkins to %s %s is not what was asked for: %w; it begins with %q", r.method, r.path, err, head(body))
 	}
 	return nil
 }
@@ -202,7 +202,7 @@ func (c *Client) try(ctx context.Context, r request) ([]byte, http.Header, error
 	defer res.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer+1))
 	if err != nil {
-		return nil, nil, fmt.Errorf("Jenkins' answer to %s %s: %w", r.method, r.path, err)
+		return nil, nil, fmt.Errorf("the answer of Jenkins to %s %s: %w", r.method, r.path, err)
 	}
 	if len(body) > maxAnswer {
 		return nil, nil, &failure{r, http.StatusRequestEntityTooLarge, fmt.Sprintf(": the answer is larger than %d MB", maxAnswer>>20)}
@@ -261,7 +261,7 @@ func (c *Client) send(ctx context.Context, r request) (*http.Response, error) {
 	res, err := c.http.Do(req)
 	if err != nil {
 		done(0)
-		return nil, fmt.Errorf("Jenkins: %w", err)
+		return nil, fmt.Errorf("asking Jenkins: %w", err)
 	}
 	done(res.StatusCode)
 	return res, nil
@@ -299,7 +299,7 @@ func (c *Client) addCrumb(ctx context.Context, req *http.Request) error {
 			return err
 		}
 		if answer.CrumbRequestField == "" {
-			return errors.New("Jenkins gives no crumb: is its protection against forged requests on?")
+			return errors.New("no crumb from Jenkins: is its protection against forged requests on?")
 		}
 		c.crumb = crumb{answer.CrumbRequestField, answer.Crumb}
 	}

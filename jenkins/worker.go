@@ -54,7 +54,6 @@ type note struct {
 	missing time.Time // since when there is no build, or no Jenkins job
 	looked  time.Time // first look that found no build
 	stopped time.Time // first told to stop
-	stops   int
 }
 
 // ErrNoOperator says that the configuration has no entry for this operator.

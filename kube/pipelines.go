@@ -53,7 +53,7 @@ const tektonGroup = "tekton.dev"
 
 // errNoTekton is what a cluster without Tekton answers: there is nothing, and
 // nothing can be there.
-var errNoTekton = fmt.Errorf("Tekton is not installed there: tekton.dev: %w", fs.ErrNotExist)
+var errNoTekton = fmt.Errorf("no Tekton (tekton.dev): %w", fs.ErrNotExist)
 
 // tektonPause is between two looks for Tekton in a cluster that has none.
 const tektonPause = 10 * time.Second
