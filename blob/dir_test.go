@@ -1,8 +1,6 @@
 package blob_test
 
 import (
-	"bytes"
-	"compress/gzip"
 	"io"
 	"io/fs"
 	"os"
@@ -134,17 +132,4 @@ func TestDirThatCannotBe(t *testing.T) {
 			t.Errorf("Dir(%q) worked", path)
 		}
 	}
-}
-
-func gzipOf(t *testing.T, text string) []byte {
-	t.Helper()
-	var b bytes.Buffer
-	z := gzip.NewWriter(&b)
-	if _, err := io.WriteString(z, text); err != nil {
-		t.Fatal(err)
-	}
-	if err := z.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return b.Bytes()
 }

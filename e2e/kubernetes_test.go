@@ -11,7 +11,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -35,17 +34,11 @@ type harbour struct {
 func newHarbour(t *testing.T) *harbour {
 	t.Helper()
 	h := &harbour{t: t, dir: t.TempDir()}
-	images := filepath.Join(h.dir, "images")
-	must0(t, os.MkdirAll(images, 0o755))
-	root := must(filepath.Abs(".."))
-	if out, err := run(t.Context(), root, "make", "images", "ARGS=--repo prow.test --version 1 --only podutil --arch "+runtime.GOARCH+" --out "+images); err != nil {
-		t.Fatalf("make images: %v\n%s", err, out)
-	}
 	c, err := cluster.StartNode(t.Context(), filepath.Join(h.dir, "k"))
 	must0(t, err)
 	t.Cleanup(c.Stop)
 	h.Cluster = c
-	must0(t, c.LoadArchive(t.Context(), filepath.Join(images, "podutil.tar")))
+	h.image("podutil")
 	busybox := cluster.BusyBox()
 	busybox.Name = "docker.io/library/busybox:1.37"
 	must0(t, c.Load(t.Context(), busybox))

@@ -25,7 +25,6 @@ type state struct {
 
 	pipelines *pipelines // of Tekton; nil: there are none
 
-	engine  string       // of the runner, for the trial's first lines
 	buckets bool         // names in Artifacts are those of prow.Place
 	healthy func() error // nil: always
 	// lead makes of a component's run one that only one of several processes

@@ -7,6 +7,7 @@ package world
 import (
 	"context"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"sync"
@@ -37,7 +38,8 @@ type World struct {
 // Setup is how a world's sandbox starts.
 type Setup struct {
 	sandbox.Options
-	Wrap func(http.Handler) http.Handler // around the sandbox; nil: nothing
+	Wrap   func(http.Handler) http.Handler // around the sandbox; nil: nothing
+	Listen net.Listener                    // nil: some port that only this machine reaches
 }
 
 // Option changes the setup.
@@ -45,6 +47,9 @@ type Option func(*Setup)
 
 // At lets the sandbox live by a clock of the test.
 func At(now prow.Clock) Option { return func(o *Setup) { o.Now = now } }
+
+// On makes the sandbox listen on l.
+func On(l net.Listener) Option { return func(o *Setup) { o.Listen = l } }
 
 // Faults let things go wrong; each is written as for sandbox.ParseFault.
 func Faults(t testing.TB, faults ...string) Option {
@@ -63,12 +68,17 @@ func Faults(t testing.TB, faults ...string) Option {
 func New(t testing.TB, options ...Option) *World {
 	t.Helper()
 	w := &World{T: t, Log: slog.New(slog.NewTextHandler(t.Output(), nil)), dir: t.TempDir(), hubs: map[string]*github.Forge{}}
-	srv := httptest.NewUnstartedServer(nil)
-	w.URL = "http://" + srv.Listener.Addr().String()
-	o := Setup{Options: sandbox.Options{Dir: w.dir + "/hub", URL: w.URL, Log: w.Log, Retry: true}}
+	o := Setup{Options: sandbox.Options{Dir: w.dir + "/hub", Log: w.Log, Retry: true}}
 	for _, change := range options {
 		change(&o)
 	}
+	srv := httptest.NewUnstartedServer(nil)
+	if o.Listen != nil {
+		_ = srv.Listener.Close()
+		srv.Listener = o.Listen
+	}
+	w.URL = "http://" + srv.Listener.Addr().String()
+	o.URL = w.URL
 	w.Hub = must(sandbox.Open(t.Context(), o.Options))(t)
 	srv.Config.Handler = w.Hub
 	if o.Wrap != nil {
