@@ -279,3 +279,25 @@ func TestPipelinesAtHomeOnly(t *testing.T) {
 		t.Errorf("in another namespace: %v", err)
 	}
 }
+
+// An answer that is lost makes no second run, and none that is not known.
+func TestPipelineAnswersAreLost(t *testing.T) {
+	t.Parallel()
+	tekton(t)
+	ns := shared.namespace(t)
+	config, wire := shared.wired(shared.config())
+	p := pipelines(t, ns, map[string]*rest.Config{"default": config})
+	until(t, "Tekton is found", func() bool { return p.Clusters()["default"] == nil })
+	wire.set(nil, times(1, func(r *http.Request) bool { return r.Method == http.MethodPost }))
+	if err := p.Start(t.Context(), pipelineJob("a")); err != nil {
+		t.Fatal(err)
+	}
+	if r, err := p.Look(t.Context(), "a"); err != nil || r.Phase != prow.Waiting {
+		t.Errorf("it is %+v, %v", r, err)
+	}
+	wire.set(nil, times(1, func(r *http.Request) bool { return r.Method == http.MethodDelete }))
+	if err := p.Remove(t.Context(), "a"); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "it is gone", func() bool { _, err := p.Look(t.Context(), "a"); return errors.Is(err, fs.ErrNotExist) })
+}

@@ -23,8 +23,10 @@ func (w *Worker) triggered(ctx context.Context, j *prow.Job) (again time.Duratio
 	if run != nil { // started by a process that ended before it could say so
 		return 0, w.started(ctx, j, run.BuildID)
 	}
-	w.starting.Lock()
-	defer w.starting.Unlock()
+	if j.Spec.MaxConcurrency > 0 { // others need not wait for a cluster that does not answer
+		w.starting.Lock()
+		defer w.starting.Unlock()
+	}
 	if superseded, err := w.abortOlder(ctx, j); err != nil || superseded {
 		return 0, err
 	}

@@ -28,7 +28,7 @@ type Worker struct {
 	Log     *slog.Logger
 	Now     prow.Clock
 
-	starting sync.Mutex // who may start is decided by one at a time
+	starting sync.Mutex // of jobs that only so many of may run
 }
 
 const (
