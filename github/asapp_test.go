@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -119,13 +120,15 @@ func (a *asApp) fails(err error, words ...string) {
 	}
 }
 
-// The port's promises, kept as an App with the permissions that the docs name.
+// The port's promises, kept as an App with the permissions that the docs name, over
+// a wire that fails, with tokens that end before their time.
 func TestForgeAsApp(t *testing.T) {
 	t.Parallel()
 	prowtest.Forge(t, func(t *testing.T) *prowtest.ForgeWorld {
-		w := world.New(t)
+		w := world.New(t, world.Faults(t, "* * 502 0.02", "* * cut 0.02"))
 		fw := forgeWorld(t, w)
 		a := newAsApp(t, w, appRights(), "acme")
+		a.apart = &worn{uses: map[string]int{}}
 		say := fw.Say
 		fw.Forge, fw.Self, fw.Login = a.Forge, slug, slug+"[bot]"
 		fw.Say = func(t *testing.T, by string, id prow.IssueID, body string) int64 {
@@ -137,6 +140,27 @@ func TestForgeAsApp(t *testing.T) {
 		}
 		return fw
 	})
+}
+
+// worn takes each token forty times only.
+type worn struct {
+	mu   sync.Mutex
+	uses map[string]int
+}
+
+func (w *worn) RoundTrip(r *http.Request) (*http.Response, error) {
+	w.mu.Lock()
+	token := r.Header.Get("Authorization")
+	w.uses[token]++
+	over := w.uses[token] > 40
+	w.mu.Unlock()
+	if !over {
+		return http.DefaultTransport.RoundTrip(r)
+	}
+	return &http.Response{
+		StatusCode: http.StatusUnauthorized, Status: "401 Unauthorized", Header: http.Header{"Content-Type": {"application/json"}},
+		Body: io.NopCloser(strings.NewReader(`{"message": "Bad credentials"}`)), Request: r,
+	}, nil
 }
 
 // Each permission is there for something: without it, that is refused.
