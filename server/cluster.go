@@ -111,16 +111,23 @@ func (s *Server) openPods(ctx context.Context, st *state, files kube.Kubeconfig,
 	o := kube.RunnerOptions{
 		Clusters: clusters.Build, Namespace: cfg.PodNamespace, ClusterOf: clusterOf(st.Jobs), Pod: podspec.Options{}, Log: log, Now: s.o.Now,
 	}
-	runner, err := kube.NewRunner(o)
-	if err != nil {
-		return err
-	}
-	st.Runner = runner
 	st.pipelines = &pipelines{o: o}
+	set := st.pipelines.setClusters
+	if s.o.runs("plank") || s.o.runs("sinker") || s.o.runs("deck") { // who runs pipelines need not see pods
+		runner, err := kube.NewRunner(o)
+		if err != nil {
+			return err
+		}
+		st.Runner = runner
+		st.close = append(st.close, runner.Close)
+		set = func(c *kube.Clusters) error {
+			return errors.Join(runner.SetClusters(c.Build), st.pipelines.setClusters(c))
+		}
+	}
 	follow, stop := context.WithCancel(context.WithoutCancel(ctx))
-	st.close = append(st.close, runner.Close, st.pipelines.close, func() error { stop(); return nil })
+	st.close = append(st.close, st.pipelines.close, func() error { stop(); return nil })
 	go files.Follow(follow, clusters, clustersPause, func(c *kube.Clusters) {
-		if err := errors.Join(runner.SetClusters(c.Build), st.pipelines.setClusters(c)); err != nil {
+		if err := set(c); err != nil {
 			log.Error("new kubeconfig cannot be used, the last one stays", "error", err)
 		}
 	}, func(err error) { log.Error("new kubeconfig cannot be used, the last one stays", "error", err) })
