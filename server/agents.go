@@ -77,7 +77,7 @@ func (p *pipelines) close() error {
 // configured.
 func (s *Server) elsewhere(builds *plank.BuildIDs) (parts []part, err error) {
 	if s.o.runs(pipelineComponent) && s.state.pipelines != nil {
-		parts = append(parts, part{pipelineComponent, s.pipeline(builds)})
+		parts = append(parts, part{name: pipelineComponent, run: s.pipeline(builds), agent: prow.TektonAgent})
 	}
 	o := s.o.Jenkins
 	if o == nil {
@@ -94,18 +94,14 @@ func (s *Server) elsewhere(builds *plank.BuildIDs) (parts []part, err error) {
 			Jobs: s.state.Jobs, Jenkins: s.jenkins, Journal: s.state.Journal, Config: s.live.Current, Selector: o.Selector,
 			BuildID: builds.Next, Metrics: counts, Now: s.o.Now, Log: s.log(jenkinsComponent),
 		}
-		parts = append(parts, part{jenkinsComponent, w.Run})
+		parts = append(parts, part{name: jenkinsComponent, run: w.Run})
 	}
 	return parts, nil
 }
 
-// pipeline runs jobs of Tekton once there is one: until then nothing is asked of
-// the clusters.
+// pipeline runs jobs of Tekton.
 func (s *Server) pipeline(builds *plank.BuildIDs) func(context.Context) error {
 	return func(ctx context.Context) error {
-		if !s.await(ctx, prow.TektonAgent) {
-			return nil
-		}
 		runner, err := s.state.pipelines.get()
 		if err != nil {
 			return err
@@ -115,6 +111,17 @@ func (s *Server) pipeline(builds *plank.BuildIDs) func(context.Context) error {
 			BuildID: builds.Next, Now: s.o.Now, Log: s.log(pipelineComponent),
 		}
 		return w.Run(ctx)
+	}
+}
+
+// onceNeeded runs a component when there is the first job of its agent: until then
+// nothing is asked of the clusters, and no lease is held.
+func (s *Server) onceNeeded(agent string, run func(context.Context) error) func(context.Context) error {
+	return func(ctx context.Context) error {
+		if !s.await(ctx, agent) {
+			return nil
+		}
+		return run(ctx)
 	}
 }
 

@@ -61,8 +61,8 @@ func (s *Server) join() error {
 		return err
 	}
 	for _, p := range append([]part{
-		{"hook", receiver.Run}, {"horologium", starter.Run}, {"plank", runner.Run}, {"crier", reporter.Run},
-		{"sinker", sweeper.Run}, {"tide", merger.Run},
+		{name: "hook", run: receiver.Run}, {name: "horologium", run: starter.Run}, {name: "plank", run: runner.Run},
+		{name: "crier", run: reporter.Run}, {name: "sinker", run: sweeper.Run}, {name: "tide", run: merger.Run},
 	}, elsewhere...) {
 		if !s.o.runs(p.name) {
 			continue
@@ -70,10 +70,13 @@ func (s *Server) join() error {
 		if s.state.lead != nil && slices.Contains(singletons, p.name) {
 			p.run = s.state.lead(s.leaseOf(p.name), p.run)
 		}
+		if p.agent != "" {
+			p.run = s.onceNeeded(p.agent, p.run)
+		}
 		s.parts = append(s.parts, p)
 	}
 	if s.o.runs("tide") && s.o.Cluster != nil {
-		s.parts = append(s.parts, part{"relay", s.relay(merger)})
+		s.parts = append(s.parts, part{name: "relay", run: s.relay(merger)})
 	}
 	s.address(receiver, merger)
 	return nil

@@ -51,8 +51,9 @@ type Server struct {
 
 // part is one worker.
 type part struct {
-	name string
-	run  func(context.Context) error
+	name  string
+	run   func(context.Context) error
+	agent string // it waits for a job of this agent; "" begins at once
 }
 
 // Plugins lists every plugin there is.
