@@ -36,6 +36,8 @@ func TestScripts(t *testing.T) {
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("HOME", e.WorkDir)
 			e.Setenv("GIT_CONFIG_GLOBAL", "/dev/null")
+			// The race detector sleeps for a second at the end of each process otherwise.
+			e.Setenv("GORACE", "atexit_sleep_ms=0")
 			for _, who := range []string{"AUTHOR", "COMMITTER"} {
 				e.Setenv("GIT_"+who+"_NAME", "Tess")
 				e.Setenv("GIT_"+who+"_EMAIL", "tess@example.com")
