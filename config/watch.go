@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	settle  = 10 * time.Millisecond  // after the last event, before looking
+	settle  = 4 * time.Millisecond   // after the last event, before looking
 	writing = 100 * time.Millisecond // how long somebody may take to write a file
 	poll    = time.Second            // between looks without events: where the kernel tells nothing, or some get lost
 	recent  = 50 * time.Millisecond  // the age from which on a time of change can be trusted
