@@ -142,6 +142,22 @@ func (j *Job) Advance(to State, at time.Time, why string) error {
 	return nil
 }
 
+// GitHubReporter is the key in PrevReportStates of what GitHub knows of a job.
+const GitHubReporter = "github-reporter"
+
+// Supersede aborts j because a newer job about the same change takes its place. Its
+// end is not reported to GitHub, which keeps the status of the newer one.
+func (j *Job) Supersede(at time.Time, why string) error {
+	if err := j.Advance(Aborted, at, why); err != nil {
+		return err
+	}
+	if j.Status.PrevReportStates == nil {
+		j.Status.PrevReportStates = map[string]State{}
+	}
+	j.Status.PrevReportStates[GitHubReporter] = Aborted
+	return nil
+}
+
 // Finish completes an aborted job once nothing of it runs any more. Finishing
 // a complete job changes nothing.
 func (j *Job) Finish(at time.Time) error {

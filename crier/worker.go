@@ -16,7 +16,7 @@ import (
 
 // Names under which a job remembers what was reported.
 const (
-	gitHubReporter  = "github-reporter"
+	gitHubReporter  = prow.GitHubReporter
 	commentReporter = "github-comment-reporter"
 	storageReporter = "gcsreporter"
 )

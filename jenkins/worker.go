@@ -236,12 +236,7 @@ func (w *Worker) look(ctx context.Context, jobs []*prow.Job) (map[string]*build,
 func (p *pass) supersede(ctx context.Context) error {
 	for _, old := range olderDuplicates(p.jobs) {
 		_, err := p.update(ctx, old, func(j *prow.Job) error {
-			if j.Status.PrevReportStates == nil {
-				j.Status.PrevReportStates = map[string]prow.State{}
-			}
-			// GitHub keeps the status of the newer job.
-			j.Status.PrevReportStates[gitHubReporter] = prow.Aborted
-			return j.Advance(prow.Aborted, p.Now(), "Aborted as the newer version of this job is running.")
+			return j.Supersede(p.Now(), "Aborted as the newer version of this job is running.")
 		})
 		if err != nil {
 			return err
@@ -250,9 +245,6 @@ func (p *pass) supersede(ctx context.Context) error {
 	}
 	return nil
 }
-
-// gitHubReporter is the key under which crier notes what GitHub knows of a job.
-const gitHubReporter = "github-reporter"
 
 // act takes each job's next step: first those that may give places back, then, in
 // the order of their creation, those that want one.

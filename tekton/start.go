@@ -11,9 +11,6 @@ import (
 	prow "github.com/prow-ci/prow"
 )
 
-// gitHubReporter is the key under which crier notes what GitHub knows of a job.
-const gitHubReporter = "github-reporter"
-
 // triggered starts a job, when it is its turn.
 func (w *Worker) triggered(ctx context.Context, j *prow.Job) (again time.Duration, err error) {
 	run, err := w.look(ctx, j.Name)
@@ -130,12 +127,7 @@ func (w *Worker) abortOlder(ctx context.Context, j *prow.Job) (superseded bool, 
 
 func abortDuplicate(now time.Time) func(*prow.Job) error {
 	return func(j *prow.Job) error {
-		if j.Status.PrevReportStates == nil {
-			j.Status.PrevReportStates = map[string]prow.State{}
-		}
-		// GitHub keeps the status of the newer job.
-		j.Status.PrevReportStates[gitHubReporter] = prow.Aborted
-		return j.Advance(prow.Aborted, now, "Aborted: a newer run of this job for the same change took its place.")
+		return j.Supersede(now, "Aborted: a newer run of this job for the same change took its place.")
 	}
 }
 
