@@ -91,9 +91,16 @@ func (l *Live) follow(ctx context.Context, w *watcher) {
 	for w.next(ctx) {
 		start := time.Now()
 		cfg, err := l.read(ctx)
-		for err != nil && w.again(ctx) {
-			start = time.Now()
-			cfg, err = l.read(ctx)
+		for range patience {
+			if err == nil && !w.unfinished() {
+				break
+			}
+			if w.again(ctx) {
+				start = time.Now()
+				cfg, err = l.read(ctx)
+			} else if !w.tree.emptied {
+				break
+			}
 		}
 		if ctx.Err() == nil {
 			l.take(cfg, err, time.Since(start))

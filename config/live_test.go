@@ -203,3 +203,28 @@ presubmits: {o/r: [{name: b, unknown: 1, `+pod+`}]}
 		t.Errorf("jobs %+v, warnings %v", jobs, c.Warnings)
 	}
 }
+
+// A program that empties a file before it fills it does not make everybody use
+// the empty one in between; a file that stays empty is believed.
+func TestWritingIsNotEmptying(t *testing.T) {
+	t.Parallel()
+	dir := write(t, "-- config.yaml --\nlog_level: debug\n")
+	name := filepath.Join(dir, "config.yaml")
+	empty := func() {
+		if err := os.WriteFile(name, nil, 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, next := open(t, paths(dir), nil)
+	next()
+	empty()
+	time.Sleep(200 * time.Millisecond) // the writer takes its time
+	put(t, dir, "-- config.yaml --\nlog_level: error\n")
+	if c := next(); c.LogLevel != "error" {
+		t.Errorf("what came into use says %q, not what was written in the end", c.LogLevel)
+	}
+	empty()
+	if c := next(); c.LogLevel != "info" {
+		t.Errorf("after the file was emptied for good: %q", c.LogLevel)
+	}
+}

@@ -17,6 +17,9 @@ const (
 	writing = 100 * time.Millisecond // how long somebody may take to write a file
 	poll    = time.Second            // between looks without events: where the kernel tells nothing, or some get lost
 	recent  = 50 * time.Millisecond  // the age from which on a time of change can be trusted
+	emptied = time.Second            // how long an empty file may be one that somebody is about to fill
+
+	patience = 2 * int(emptied/writing) // looks at files that do not come to rest
 )
 
 // watcher tells that something below the configured paths may have changed: by
@@ -108,6 +111,14 @@ func (w *watcher) next(ctx context.Context) bool {
 		}
 	}
 	return false
+}
+
+// unfinished reports whether something changed since the last look, or somebody
+// seems to be in the middle of writing: most programs that write a file empty it
+// first, and an empty file would be a good configuration.
+func (w *watcher) unfinished() bool {
+	sum, _ := w.tree.look(w.paths)
+	return sum != w.seen || w.tree.emptied
 }
 
 // again waits a moment and reports whether something changed once more: what

@@ -24,6 +24,7 @@ type fileTree struct {
 	now     time.Time
 	sum     maphash.Hash
 	settled bool
+	emptied bool // one of the files is empty, and was written just now
 }
 
 // listing is what matters in a directory.
@@ -43,7 +44,7 @@ func newFileTree(suffixes ...string) *fileTree {
 // nothing of it was written just now.
 func (t *fileTree) look(roots []string) (sum uint64, settled bool) {
 	t.round++
-	t.now, t.settled = time.Now(), true
+	t.now, t.settled, t.emptied = time.Now(), true, false
 	t.sum.SetSeed(t.seed)
 	t.sum.Reset()
 	for _, root := range roots {
@@ -133,8 +134,15 @@ func (t *fileTree) file(info fs.FileInfo) {
 		binary.LittleEndian.PutUint64(b[24:], s.Ino)
 	}
 	_, _ = t.sum.Write(b[:]) // never fails
-	if age := t.now.Sub(info.ModTime()); !info.IsDir() && age < recent && age > -recent {
+	if info.IsDir() {
+		return
+	}
+	age := t.now.Sub(info.ModTime())
+	if age < recent && age > -recent {
 		t.settled = false
+	}
+	if info.Size() == 0 && age < emptied && age > -emptied {
+		t.emptied = true
 	}
 }
 

@@ -98,6 +98,10 @@ func TestAPodIsToldToEnd(t *testing.T) {
 		s := p.sidecar()
 		e := p.entrypoint(prow.EntrypointOptions{}, "sh", "-c", "echo so far > logs/artifacts/a; echo so far; touch up; sleep 3")
 		await(t, "the test is up", there(p.path("up")))
+		await(t, "its line is in the log", func() bool { // entrypoint copies it there
+			b, err := os.ReadFile(p.path("logs/process-log.txt"))
+			return err == nil && len(b) > 0
+		})
 		e.signal(syscall.SIGKILL)
 		_ = e.cmd.Wait()
 		s.signal(syscall.SIGTERM)
