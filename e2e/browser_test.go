@@ -140,7 +140,7 @@ func (s *trialTown) openPull(branch string) string {
 	s.hub.write(`textarea#body`, "So that nobody is forgotten.")
 	s.hub.click(`form[action$="/pulls"] button.main`)
 	s.hub.until("the pull request is open", `location.pathname.includes('/pull/')`)
-	s.hub.reloaded("its checks are there", `['unit', 'integration', 'docs', 'end-to-end'].every(n => [...document.querySelectorAll('#checks strong')].some(e => e.innerText === n))`)
+	s.hub.until("its checks are there", `['unit', 'integration', 'docs', 'end-to-end'].every(n => [...document.querySelectorAll('#checks strong')].some(e => e.innerText === n))`)
 	s.hub.picture("checks")
 	return look[string](s.hub, `location.pathname.split('/').pop()`)
 }
@@ -203,10 +203,12 @@ func (s *trialTown) followed() {
 	d.until("a new run is shown", fmt.Sprintf(`location.pathname !== %q && document.querySelector('h1').innerText.includes('running')`, first))
 	d.until("it says something", `document.getElementById('log').innerText.includes('guest 3 is greeted')`)
 	d.picture("again")
+	s.hub.write(`#body`, "Half a sent")
 	s.git("push", "--quiet", "origin", "HEAD:refs/heads/all-came")
 	d.until("it passes, and the page says so", `document.querySelector('h1').innerText.includes('passed') && document.getElementById('log').innerText.includes('everybody is greeted')`)
 	d.picture("passed")
-	s.hub.reloaded("the forge knows", `[...document.querySelectorAll('#checks li')].some(l => l.innerText.includes('end-to-end') && l.querySelector('.success'))`)
+	s.hub.until("the forge knows", `[...document.querySelectorAll('#checks li')].some(l => l.innerText.includes('end-to-end') && l.querySelector('.success'))`)
+	s.hub.until("and what is being typed stays", `document.activeElement.id === 'body' && document.activeElement.value === 'Half a sent'`)
 }
 
 // mergedBy watches the page of the pull request until it is merged.
@@ -222,7 +224,7 @@ func (s *trialTown) mergedBy(approver, pull string) {
 	s.deck.until("it is merged, and the page is the same", `kept.isConnected && document.querySelector('.sentence').innerText.includes('merged')`)
 	s.deck.picture("merged")
 	s.deck.fits(360)
-	s.hub.reloaded("the forge says so", `document.querySelector('main .state').innerText === 'merged'`)
+	s.hub.until("the forge says so", `document.querySelector('main .state').innerText === 'merged'`)
 	s.hub.picture("merged")
 }
 

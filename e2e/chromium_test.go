@@ -128,18 +128,6 @@ func (w *window) until(what, js string) {
 	w.t.Fatalf("never happened: %s; %s says:\n%s", what, look[string](w, `location.href`), look[string](w, `document.querySelector('body').innerText.slice(0, 2500)`))
 }
 
-// reloaded waits until js is true on a page that has to be reloaded to change.
-func (w *window) reloaded(what, js string) {
-	w.t.Helper()
-	await(w.t, 30*time.Second, what, func() bool {
-		if w.sees(js) {
-			return true
-		}
-		w.do(chromedp.Reload())
-		return w.sees(js)
-	})
-}
-
 // click waits for the one element that css names, and clicks it.
 func (w *window) click(css string) {
 	w.t.Helper()

@@ -49,6 +49,7 @@ type Forge struct {
 	rate *rates
 
 	shown sync.Map // repo id → its public JSON
+	news  news
 	api   http.Handler
 	pages http.Handler
 }

@@ -1,6 +1,8 @@
 package sandbox_test
 
 import (
+	"bufio"
+	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -73,7 +75,7 @@ func (b *browser) send(req *http.Request, code int, want []string) string {
 			b.t.Errorf("%s: %q is not in\n%s", req.URL, w, text)
 		}
 	}
-	if strings.Contains(text, "<script") || strings.Contains(text, "<img src=x") || strings.Contains(text, "ZgotmplZ") {
+	if strings.Contains(strings.Replace(text, `<script src="/-/live.js" defer>`, "", 1), "<script") || strings.Contains(text, "<img src=x") || strings.Contains(text, "ZgotmplZ") {
 		b.t.Errorf("%s: text was taken for HTML:\n%s", req.URL, text)
 	}
 	return text
@@ -189,5 +191,35 @@ func TestLargeRepository(t *testing.T) {
 	}
 	if _, err := r.Hub.Merge(t.Context(), id, "alice", prow.MergeSquash); err != nil {
 		t.Error(err)
+	}
+}
+
+// A page that is open is told of each change, whoever makes it.
+func TestPagesAreTold(t *testing.T) {
+	t.Parallel()
+	r, _ := town(t)
+	b := browse(r, "alice")
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, r.URL+"/-/live", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	lines := bufio.NewScanner(res.Body)
+	if !lines.Scan() || lines.Text() != ":" {
+		t.Fatalf("the stream begins with %q, %v", lines.Text(), lines.Err())
+	}
+	for n := range 3 {
+		b.post("/alice/r/issues", 200, "title", fmt.Sprint("Issue ", n), "body", "")
+		for lines.Scan() && lines.Text() != "event: changed" {
+		}
+		if lines.Err() != nil {
+			t.Fatalf("change %d was not told: %v", n, lines.Err())
+		}
 	}
 }

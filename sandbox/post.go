@@ -270,6 +270,7 @@ func (p *post) store(d *delivery) {
 	if err != nil {
 		p.f.o.Log.Error("delivery not written down", "err", err)
 	}
+	p.f.news.tell()
 }
 
 // deliveries reads rows of the deliveries.

@@ -72,7 +72,7 @@ type redirect string
 func (s *sites) list() []site {
 	const at, pull = "/{owner}/{repo}", "/{owner}/{repo}/pull/{number}"
 	return []site{
-		{"GET /{$}", homePage}, {"GET /-/style.css", stylePage}, {"GET /-/avatar/{login}", avatarPage}, {"POST /-/act-as", actAs},
+		{"GET /{$}", homePage}, {"GET /-/style.css", stylePage}, {"GET /-/live.js", scriptPage}, {"GET /-/live", newsPage}, {"GET /-/avatar/{login}", avatarPage}, {"POST /-/act-as", actAs},
 		{"GET /-/deliveries", deliveriesPage}, {"GET /-/deliveries/{delivery}", deliveryPage}, {"POST /-/deliveries/{delivery}/again", deliverAgain},
 		{"GET /{owner}", ownerPage}, {"GET " + at, repoPage}, {"GET " + at + "/tree/{rest...}", treePage}, {"GET " + at + "/blob/{rest...}", treePage}, {"GET " + at + "/raw/{rest...}", rawPage},
 		{"GET " + at + "/pulls", listPage(true)}, {"GET " + at + "/issues", listPage(false)}, {"GET " + at + "/commits/{rest...}", logPage}, {"GET " + at + "/commit/{sha}", commitPage},
@@ -93,7 +93,7 @@ const actCookie = "act_as"
 func (s *sites) handle(do func(*visit) (any, error)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		v := &visit{sites: s, w: w, r: r}
-		w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
+		w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		r.Body = http.MaxBytesReader(w, r.Body, 1<<20)
 		answer, err := v.answer(do)

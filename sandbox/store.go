@@ -198,6 +198,7 @@ func (t *tx) flush(ctx context.Context) error {
 	for _, d := range t.owed {
 		t.post.wake(d.Hook)
 	}
+	t.news.tell()
 	return nil
 }
 
