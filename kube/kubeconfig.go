@@ -169,9 +169,10 @@ func (k Kubeconfig) files() ([]string, error) {
 }
 
 // Follow looks at the files every so often, until ctx ends, and hands on what
-// they lead to whenever that is not as it was. Files that cannot be read change
-// nothing; failed is told.
+// they lead to whenever that is not as it was, at two looks in a row. Files that
+// cannot be read change nothing; failed is told.
 func (k Kubeconfig) Follow(ctx context.Context, was *Clusters, every time.Duration, changed func(*Clusters), failed func(error)) {
+	var seen []byte
 	for last := was.content; ; {
 		select {
 		case <-time.After(every):
@@ -181,6 +182,10 @@ func (k Kubeconfig) Follow(ctx context.Context, was *Clusters, every time.Durati
 		now, err := k.content()
 		if err != nil || bytes.Equal(now, last) {
 			continue // a file that is being replaced is there again soon
+		}
+		if !bytes.Equal(now, seen) {
+			seen = now // somebody may be writing it: what it says counts if it stays so
+			continue
 		}
 		last = now
 		clusters, err := k.Load()

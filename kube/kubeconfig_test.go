@@ -122,7 +122,13 @@ func TestKubeconfigIsFollowed(t *testing.T) {
 		defer close(done)
 		k.Follow(ctx, was, time.Millisecond, func(c *Clusters) { got <- c }, func(err error) { faults <- err })
 	}()
-	write(t, dir, map[string]string{"b": "]"})
+	appear := func(name, text string) { // at once, as nobody sees a half of it
+		write(t, dir, map[string]string{".." + name: text})
+		if err := os.Rename(filepath.Join(dir, ".."+name), filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	appear("b", "]")
 	if err := <-faults; !strings.Contains(err.Error(), "b") {
 		t.Error(err)
 	}
@@ -132,10 +138,7 @@ func TestKubeconfigIsFollowed(t *testing.T) {
 	if c := <-got; len(c.Build) != 2 {
 		t.Errorf("%v", c.Build)
 	}
-	write(t, dir, map[string]string{"..c": kubeconfig("c", "c")})
-	if err := os.Rename(filepath.Join(dir, "..c"), filepath.Join(dir, "c")); err != nil {
-		t.Fatal(err)
-	}
+	appear("c", kubeconfig("c", "c"))
 	if c := <-got; c.Build["c"] == nil || c.Build["a"] == nil {
 		t.Errorf("%v", c.Build)
 	}
