@@ -66,7 +66,7 @@ func thousand(b testing.TB, n int) {
 	for w := range 20 {
 		wg.Go(func() {
 			for i := w; i < n; i += 20 {
-				j := prowtest.Job(fmt.Sprint("j", i), kube.Usual(i, false), func(j *prow.Job) {
+				j := prowtest.Job(fmt.Sprint("j", i), prowtest.Usual(i, false), func(j *prow.Job) {
 					j.Status = prow.Status{State: prow.Triggered, StartTime: j.Status.StartTime}
 				})
 				j.Spec.Type, j.Spec.Refs, j.Spec.DecorationConfig = prow.Periodic, nil, nil

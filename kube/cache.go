@@ -41,10 +41,15 @@ func (c *cache) get(id string) *entry {
 }
 
 // put is a mirror's: a resource that exists.
-func (c *cache) put(raw json.RawMessage) {
-	if _, err := c.take(raw); err != nil {
+func (c *cache) put(raw json.RawMessage) (version uint64) {
+	id, err := identify(raw)
+	if err == nil {
+		_, err = c.takeAs(id, raw)
+	}
+	if err != nil {
 		c.log.Error("resource not understood", "err", err)
 	}
+	return id.version
 }
 
 // take holds a resource unless what is held is newer, and returns what is held.
@@ -53,6 +58,10 @@ func (c *cache) take(raw []byte) (*entry, error) {
 	if err != nil {
 		return nil, err
 	}
+	return c.takeAs(id, raw)
+}
+
+func (c *cache) takeAs(id identity, raw []byte) (*entry, error) {
 	c.mu.Lock()
 	if c.seen != nil {
 		c.seen[id.name] = true
@@ -103,11 +112,11 @@ func (c *cache) write(id string) (written func()) {
 }
 
 // drop is a mirror's: a resource that was deleted.
-func (c *cache) drop(raw json.RawMessage) {
+func (c *cache) drop(raw json.RawMessage) (version uint64) {
 	id, err := identify(raw)
 	if err != nil {
 		c.log.Error("resource not understood", "err", err)
-		return
+		return 0
 	}
 	c.mu.Lock()
 	if c.gone[id.name] == id.uid {
@@ -118,6 +127,7 @@ func (c *cache) drop(raw json.RawMessage) {
 	}
 	c.mu.Unlock()
 	c.forget(id.name, id.uid, false)
+	return id.version
 }
 
 // forget removes a job. ours says that the watch is still to tell.

@@ -72,7 +72,7 @@ func (c *cluster) healthy() error {
 	if err := c.mirror.healthy(); err != nil {
 		return fmt.Errorf("cluster %s cannot be reached: %w", c.alias, err)
 	}
-	if _, listed := c.runs.all(); !listed {
+	if !c.runs.known() {
 		return fmt.Errorf("cluster %s has not answered yet", c.alias)
 	}
 	return nil

@@ -23,12 +23,12 @@ type entry struct {
 	created time.Time
 	order   order
 
-	typ, job, org, repo, base, baseSHA, cluster, queue atom
-	state                                              prow.State
-	build                                              string
-	complete, hidden                                   bool
-	pulls                                              []pull
-	labels                                             []atom // "name=value"
+	typ, job, org, repo, base, baseSHA, cluster, queue, agent atom
+	state                                                     prow.State
+	build                                                     string
+	complete, hidden                                          bool
+	pulls                                                     []pull
+	labels                                                    []atom // "name=value"
 
 	// rest is the job without spec.pod_spec and spec.decoration_config, which
 	// many jobs share: those are heavy, {"pod_spec":…,"decoration_config":…}.
@@ -168,7 +168,7 @@ func orNull(raw json.RawMessage) json.RawMessage {
 func (e *entry) index(r *customResource) {
 	var spec prow.Spec
 	for key, to := range map[string]any{
-		"type": &spec.Type, "job": &spec.Job, "cluster": &spec.Cluster, "job_queue_name": &spec.JobQueueName,
+		"type": &spec.Type, "job": &spec.Job, "cluster": &spec.Cluster, "agent": &spec.Agent, "job_queue_name": &spec.JobQueueName,
 		"hidden": &spec.Hidden, "refs": &spec.Refs, "extra_refs": &spec.ExtraRefs,
 	} {
 		if raw, ok := r.Spec[key]; ok {
@@ -189,7 +189,7 @@ func (e *entry) index(r *customResource) {
 	}
 	e.typ, e.job, e.org, e.repo = unique.Make(string(spec.Type)), unique.Make(spec.Job), unique.Make(main.Org), unique.Make(main.Repo)
 	e.base, e.baseSHA = unique.Make(refs.BaseRef), unique.Make(refs.BaseSHA)
-	e.cluster, e.queue, e.hidden = unique.Make(spec.Cluster), unique.Make(spec.JobQueueName), spec.Hidden
+	e.cluster, e.queue, e.agent, e.hidden = unique.Make(spec.Cluster), unique.Make(spec.JobQueueName), unique.Make(spec.Agent), spec.Hidden
 	e.state, e.build, e.complete = knownState(status.State), strings.Clone(status.BuildID), j.Complete()
 	for _, p := range refs.Pulls {
 		e.pulls = append(e.pulls, pull{p.Number, p.SHA, unique.Make(p.Author)})

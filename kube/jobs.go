@@ -252,6 +252,16 @@ func (s *Jobs) Get(ctx context.Context, id string) (*prow.Job, error) {
 	return s.unpack(e)
 }
 
+// Where says on which build cluster a job runs, "" for the default, and by which
+// agent; ok is false for a job that this process has not heard of. It asks nobody.
+func (s *Jobs) Where(id string) (cluster string, agent string, ok bool) {
+	e := s.cache.get(id)
+	if e == nil {
+		return "", "", false
+	}
+	return e.cluster.Value(), e.agent.Value(), true
+}
+
 func (s *Jobs) unpack(e *entry) (*prow.Job, error) {
 	j, err := s.cache.packer.unpack(e)
 	if j == nil {

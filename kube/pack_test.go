@@ -13,7 +13,7 @@ import (
 func BenchmarkPack(b *testing.B) {
 	for _, complete := range []bool{false, true} {
 		b.Run(fmt.Sprintf("complete=%v", complete), func(b *testing.B) {
-			j := prowtest.Job("x", Usual(5, complete))
+			j := prowtest.Job("x", prowtest.Usual(5, complete))
 			j.UID, j.ResourceVersion = "u", "7"
 			j.CreationTimestamp = metav1.NewTime(time.Now())
 			raw, _ := json.Marshal(j)
@@ -32,7 +32,7 @@ func BenchmarkPack(b *testing.B) {
 func BenchmarkUnpack(b *testing.B) {
 	for _, complete := range []bool{false, true} {
 		b.Run(fmt.Sprintf("complete=%v", complete), func(b *testing.B) {
-			j := prowtest.Job("x", Usual(5, complete))
+			j := prowtest.Job("x", prowtest.Usual(5, complete))
 			j.UID, j.ResourceVersion = "u", "7"
 			raw, _ := json.Marshal(j)
 			var p packer

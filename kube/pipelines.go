@@ -71,12 +71,12 @@ type own struct {
 	home string
 }
 
-func (o own) put(raw json.RawMessage) {
+func (o own) put(raw json.RawMessage) (version uint64) {
 	var p pipelineResource
 	if err := json.Unmarshal(raw, &p); err == nil && !p.of(o.home) {
-		return
+		return 0
 	}
-	o.runs.put(raw)
+	return o.runs.put(raw)
 }
 
 func (p *pipelineResource) of(home string) bool {

@@ -21,10 +21,11 @@ import (
 type mirror interface {
 	// begin is before the first item of a complete list.
 	begin()
-	// put is an item that exists, in a list or after a change.
-	put(raw json.RawMessage)
+	// put is an item that exists, in a list or after a change. It returns its
+	// resource version, 0 if it did not read that.
+	put(raw json.RawMessage) (version uint64)
 	// drop is an item as it was when it was deleted.
-	drop(raw json.RawMessage)
+	drop(raw json.RawMessage) (version uint64)
 	// end is after the last item of a list as of a version: what was not put
 	// since begin is gone, unless it is newer.
 	end(version uint64)
@@ -156,11 +157,12 @@ func (r *reflection) watch(ctx context.Context) error {
 			}
 			return err
 		}
+		var version uint64
 		switch e.Type {
 		case "ADDED", "MODIFIED":
-			r.mirror.put(e.Object)
+			version = r.mirror.put(e.Object)
 		case "DELETED":
-			r.mirror.drop(e.Object)
+			version = r.mirror.drop(e.Object)
 		case "ERROR":
 			var s metav1.Status
 			if err := json.Unmarshal(e.Object, &s); err != nil {
@@ -168,8 +170,11 @@ func (r *reflection) watch(ctx context.Context) error {
 			}
 			return tooOld(apierrors.FromObject(&s))
 		}
-		if v := versionOf(e.Object); v != "" {
-			r.version = v
+		if version == 0 {
+			version = versionOf(e.Object)
+		}
+		if version > 0 {
+			r.version = strconv.FormatUint(version, 10)
 		}
 	}
 }
@@ -181,12 +186,11 @@ func tooOld(err error) error {
 	return err
 }
 
-func versionOf(raw json.RawMessage) string {
-	var o struct {
-		Metadata struct {
-			ResourceVersion string `json:"resourceVersion"`
-		} `json:"metadata"`
+// versionOf reads what no mirror does: bookmarks, and what is not understood.
+func versionOf(raw json.RawMessage) uint64 {
+	id, err := identify(raw)
+	if err != nil { // without one the last stays
+		return 0
 	}
-	_ = json.Unmarshal(raw, &o) // without one the last stays
-	return o.Metadata.ResourceVersion
+	return id.version
 }

@@ -271,8 +271,7 @@ func (r *Runner) List(context.Context) ([]prow.Run, error) {
 	defer r.mu.RUnlock()
 	var out []prow.Run
 	for _, alias := range slices.Sorted(maps.Keys(r.clusters)) {
-		runs, _ := r.clusters[alias].runs.all()
-		out = append(out, runs...)
+		out = append(out, r.clusters[alias].runs.all()...)
 	}
 	slices.SortFunc(out, func(a, b prow.Run) int { return strings.Compare(a.ID, b.ID) })
 	return slices.CompactFunc(out, func(a, b prow.Run) bool { return a.ID == b.ID }), nil // two aliases may be one cluster

@@ -47,20 +47,29 @@ func (r *runs) get(id string) (h held, ok bool) {
 	return h, ok
 }
 
-// all lists the runs; listed is false until there has been one whole list.
-func (r *runs) all() (out []prow.Run, listed bool) {
+func (r *runs) all() []prow.Run {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
+	out := make([]prow.Run, 0, len(r.pods))
 	for _, h := range r.pods {
 		out = append(out, h.run)
 	}
-	return out, r.listed
+	return out
 }
 
-func (r *runs) put(raw json.RawMessage) {
-	if _, err := r.take(raw); err != nil {
+// known reports whether there has been one whole list.
+func (r *runs) known() bool {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.listed
+}
+
+func (r *runs) put(raw json.RawMessage) (version uint64) {
+	h, err := r.take(raw)
+	if err != nil {
 		r.log.Error("pod not understood", "err", err)
 	}
+	return h.version
 }
 
 // readPod says what is held of a pod.
@@ -101,13 +110,14 @@ func (r *runs) take(raw []byte) (held, error) {
 	return h, nil
 }
 
-func (r *runs) drop(raw json.RawMessage) {
+func (r *runs) drop(raw json.RawMessage) (version uint64) {
 	h, err := r.read(raw)
 	if err != nil {
 		r.log.Error("pod not understood", "err", err)
-		return
+		return 0
 	}
 	r.forget(h.run.ID, h.uid)
+	return h.version
 }
 
 // forget is for a pod that is gone, or soon will be: what is still told of it

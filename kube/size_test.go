@@ -11,7 +11,6 @@ import (
 	"time"
 
 	prow "github.com/prow-ci/prow"
-	"github.com/prow-ci/prow/kube"
 	"github.com/prow-ci/prow/prowtest"
 )
 
@@ -30,7 +29,7 @@ func size(t testing.TB, finished, running int) {
 	for w := range 16 {
 		wg.Go(func() {
 			for n := w; n < finished+running; n += 16 {
-				j := prowtest.Job(fmt.Sprintf("%08x-1111-2222-3333-%012x", n, n), kube.Usual(n, n < finished))
+				j := prowtest.Job(fmt.Sprintf("%08x-1111-2222-3333-%012x", n, n), prowtest.Usual(n, n < finished))
 				if err := s.Create(t.Context(), j); err != nil {
 					t.Error(err)
 					return

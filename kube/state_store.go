@@ -79,11 +79,11 @@ func (c *stateStore) show(version uint64) {
 }
 
 // put is a mirror's: an object that exists.
-func (c *stateStore) put(raw json.RawMessage) {
+func (c *stateStore) put(raw json.RawMessage) (version uint64) {
 	o, err := decodeState(raw)
 	if err != nil {
 		c.state.log.Error("resource not understood", "err", err)
-		return
+		return 0
 	}
 	c.mu.Lock()
 	held := c.take(o)
@@ -94,14 +94,15 @@ func (c *stateStore) put(raw json.RawMessage) {
 	}
 	c.mu.Unlock()
 	c.state.changed(held)
+	return o.version
 }
 
 // drop is a mirror's: an object as it was when it was deleted.
-func (c *stateStore) drop(raw json.RawMessage) {
+func (c *stateStore) drop(raw json.RawMessage) (version uint64) {
 	o, err := decodeState(raw)
 	if err != nil {
 		c.state.log.Error("resource not understood", "err", err)
-		return
+		return 0
 	}
 	c.mu.Lock()
 	old := c.objects[o.name]
@@ -112,6 +113,7 @@ func (c *stateStore) drop(raw json.RawMessage) {
 	c.show(o.version)
 	c.mu.Unlock()
 	c.state.changed(o)
+	return o.version
 }
 
 // lose is told by ourselves: an object that is not there any more.

@@ -127,8 +127,17 @@ func (s *Server) onceNeeded(agent string, run func(context.Context) error) func(
 
 // await returns when there is a job of an agent, or ctx ends.
 func (s *Server) await(ctx context.Context, agent string) bool {
+	of := s.state.agentOf
+	if of == nil {
+		of = func(id string) string {
+			if j, err := s.state.Jobs.Get(ctx, id); err == nil {
+				return j.Spec.Agent
+			}
+			return ""
+		}
+	}
 	for id := range s.state.Jobs.Watch(ctx) {
-		if j, err := s.state.Jobs.Get(ctx, id); err == nil && j.Spec.Agent == agent {
+		if of(id) == agent {
 			return true
 		}
 	}

@@ -51,12 +51,13 @@ func (s *Server) openCluster(ctx context.Context) (*state, error) {
 		return st, fmt.Errorf("ProwJobs in namespace %s: %w", cfg.ProwJobNamespace, err)
 	}
 	st.Jobs, st.healthy = jobs, jobs.Healthy
+	st.agentOf = func(id string) string { _, agent, _ := jobs.Where(id); return agent }
 	st.close = append(st.close, jobs.Close)
 	if err := s.openMemory(ctx, st, clusters, cfg); err != nil {
 		return st, err
 	}
 	if o.runs("plank") || o.runs("sinker") || o.runs("deck") || o.runs(pipelineComponent) {
-		if err := s.openPods(ctx, st, files, clusters, cfg); err != nil {
+		if err := s.openPods(ctx, st, jobs, files, clusters, cfg); err != nil {
 			return st, err
 		}
 	}
@@ -106,10 +107,10 @@ func (s *Server) openMemory(ctx context.Context, st *state, clusters *kube.Clust
 const clustersPause = time.Second
 
 // openPods opens the clusters that run jobs, and follows their kubeconfigs.
-func (s *Server) openPods(ctx context.Context, st *state, files kube.Kubeconfig, clusters *kube.Clusters, cfg *config.Config) error {
+func (s *Server) openPods(ctx context.Context, st *state, jobs *kube.Jobs, files kube.Kubeconfig, clusters *kube.Clusters, cfg *config.Config) error {
 	log := s.log("pods")
 	o := kube.RunnerOptions{
-		Clusters: clusters.Build, Namespace: cfg.PodNamespace, ClusterOf: clusterOf(st.Jobs), Pod: podspec.Options{}, Log: log, Now: s.o.Now,
+		Clusters: clusters.Build, Namespace: cfg.PodNamespace, ClusterOf: clusterOf(jobs), Pod: podspec.Options{}, Log: log, Now: s.o.Now,
 	}
 	st.pipelines = &pipelines{o: o}
 	set := st.pipelines.setClusters
@@ -135,13 +136,10 @@ func (s *Server) openPods(ctx context.Context, st *state, files kube.Kubeconfig,
 }
 
 // clusterOf says where a job's pod is.
-func clusterOf(jobs prow.Jobs) func(id string) (string, bool) {
+func clusterOf(jobs *kube.Jobs) func(id string) (string, bool) {
 	return func(id string) (string, bool) {
-		j, err := jobs.Get(context.Background(), id)
-		if err != nil {
-			return "", false
-		}
-		return cmp.Or(j.Spec.Cluster, config.DefaultCluster), true
+		cluster, _, ok := jobs.Where(id)
+		return cmp.Or(cluster, config.DefaultCluster), ok
 	}
 }
 

@@ -25,6 +25,8 @@ type state struct {
 
 	pipelines *pipelines // of Tekton; nil: there are none
 
+	// agentOf says by which agent a job runs; nil: ask Jobs.
+	agentOf func(id string) string
 	buckets bool         // names in Artifacts are those of prow.Place
 	healthy func() error // nil: always
 	// lead makes of a component's run one that only one of several processes

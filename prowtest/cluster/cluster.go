@@ -173,6 +173,26 @@ func (c *Cluster) Do(ctx context.Context, method, url string, body io.Reader, he
 	return b, err
 }
 
+// Stream is Do for an answer that goes on, such as that of a watch. The caller
+// closes it.
+func (c *Cluster) Stream(ctx context.Context, path, accept string) (io.ReadCloser, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.URL+path, nil)
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Authorization", "Bearer "+c.Token)
+	req.Header.Set("Accept", accept)
+	res, err := c.client.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	if res.StatusCode >= 300 {
+		res.Body.Close()
+		return nil, fmt.Errorf("GET %s: %s", path, res.Status)
+	}
+	return res.Body, nil
+}
+
 // Compact makes etcd forget all that is not current, as it does by itself every
 // few minutes: a watch that asks for older changes is then told to begin anew.
 func (c *Cluster) Compact(ctx context.Context) error {
@@ -230,5 +250,5 @@ func tail(file string) string {
 func (c *Cluster) trust(ca []byte) {
 	pool := x509.NewCertPool()
 	pool.AppendCertsFromPEM(ca)
-	c.client = &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}}}
+	c.client = &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}, ForceAttemptHTTP2: true}}
 }
