@@ -109,6 +109,9 @@ func Content(o Options) ([]Object, error) {
 	if len(o.BucketCredentials) > 0 {
 		keys[keyBucket] = nil
 	}
+	for _, f := range o.Jenkins.files() {
+		keys[f.key] = nil
+	}
 	of := func(kind, name string, keys map[string]any) Object {
 		return Object{"apiVersion": "v1", "kind": kind, "metadata": map[string]any{"name": name, "namespace": o.Namespace}, "data": keys}
 	}

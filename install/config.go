@@ -1,6 +1,7 @@
 package install
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -22,6 +23,38 @@ func Namespaces(config []byte) (jobs, pods string, err error) {
 		return "", "", err
 	}
 	return c.Jobs, c.Pods, nil
+}
+
+// jenkinsEntry says whether Jenkins would find no entry of jenkins_operators that is
+// its own: the process ends then.
+func (o *Options) jenkinsEntry() error {
+	if o.Jenkins.URL == "" {
+		return nil
+	}
+	plain, err := unzip(o.Config)
+	if err != nil {
+		return err
+	}
+	var c struct {
+		Operators []struct {
+			Selector string `json:"label_selector"`
+		} `json:"jenkins_operators"`
+	}
+	if err := yaml.Unmarshal(plain, &c); err != nil {
+		return err
+	}
+	for _, op := range c.Operators {
+		if op.Selector == o.Jenkins.Selector {
+			return nil
+		}
+	}
+	switch {
+	case len(o.Config) == 0 && o.Jenkins.Selector == "":
+		return nil // the starter has one
+	case o.Jenkins.Selector == "":
+		return errors.New("--jenkins-url: the configuration has no entry of jenkins_operators without a label_selector: add jenkins_operators: [{max_concurrency: 30}], or say which entry with --jenkins-label-selector")
+	}
+	return fmt.Errorf("--jenkins-label-selector %q: no entry of jenkins_operators has this label_selector; give --config with one that has", o.Jenkins.Selector)
 }
 
 // starterConfig is a first config.yaml. Its jobs stand in the repositories.
@@ -48,6 +81,12 @@ func starterConfig(o *Options) []byte {
 		line("  - repos: [%s]", strings.Join(o.Repos, ", "))
 		line("    labels: [lgtm, approved]")
 		line("    missingLabels: [do-not-merge/hold, do-not-merge/work-in-progress, needs-ok-to-test, needs-rebase]")
+	}
+	if o.Jenkins.URL != "" {
+		line("")
+		line("# Jobs of the agent jenkins.")
+		line("jenkins_operators:")
+		line("- max_concurrency: 30")
 	}
 	line("")
 	line("# How every test is wrapped: who clones, and where log and artifacts go.")

@@ -106,14 +106,101 @@ func TestSecretsOnlyWhereNeeded(t *testing.T) {
 	}
 }
 
+func args(o install.Object) []string {
+	var out []string
+	containers, _ := at(o, "spec", "template", "spec", "containers").([]any)
+	for _, c := range containers {
+		list, _ := at(install.Object(c.(map[string]any)), "args").([]any)
+		for _, a := range list {
+			out = append(out, a.(string))
+		}
+	}
+	return out
+}
+
+// Where there is a Jenkins, who runs its builds and who shows their logs are let in
+// there, and nobody else is.
+func TestJenkins(t *testing.T) {
+	t.Parallel()
+	o := options()
+	o.Jenkins = install.Jenkins{URL: "https://jenkins.example.com", User: "prow", Token: []byte("t0ken"), CA: []byte("PEM"), Cert: []byte("PEM"), Key: []byte("PEM"), CSRF: true}
+	flags := strings.Fields("--jenkins-url=https://jenkins.example.com --jenkins-user=prow --jenkins-token-file=/etc/jenkins/jenkins-token " +
+		"--jenkins-cert-file=/etc/jenkins/jenkins-cert --jenkins-key-file=/etc/jenkins/jenkins-key --jenkins-ca-cert-file=/etc/jenkins/jenkins-ca --jenkins-csrf-protect")
+	lets := func(objects []install.Object, deployment string) bool {
+		d := find(objects, deployment)
+		n := 0
+		for _, f := range flags {
+			if slices.Contains(args(d), f) {
+				n++
+			}
+		}
+		volumes, _ := at(d, "spec", "template", "spec", "volumes").([]any)
+		mounted := slices.ContainsFunc(volumes, func(v any) bool { return v.(map[string]any)["name"] == "jenkins" })
+		if n != 0 && n != len(flags) || mounted != (n > 0) {
+			t.Errorf("%s has %d of %d flags, its files are mounted: %v", deployment, n, len(flags), mounted)
+		}
+		return n > 0
+	}
+	small := render(t, o)
+	if !lets(small, "Deployment prow/prow") {
+		t.Error("the one process knows no Jenkins")
+	}
+	for _, key := range []string{"jenkins-token", "jenkins-cert", "jenkins-key", "jenkins-ca"} {
+		if at(find(small, "Secret prow/prow"), "data", key) == nil {
+			t.Errorf("the Secret has no %s", key)
+		}
+	}
+	if text, _ := at(find(small, "ConfigMap prow/config"), "data", "config.yaml").(string); !strings.Contains(text, "jenkins_operators:") {
+		t.Errorf("the starter has no operator:\n%s", text)
+	}
+	o.HA = true
+	split := render(t, o)
+	for _, c := range append(install.Components(), "jenkins-operator") {
+		if got, want := lets(split, "Deployment prow/prow-"+c), c == "jenkins-operator" || c == "deck"; got != want {
+			t.Errorf("%s is let in at Jenkins: %v, want %v", c, got, want)
+		}
+	}
+	if d := find(split, "Deployment prow/prow-jenkins-operator"); !slices.Contains(args(d), "--only=jenkins-operator") {
+		t.Errorf("its process is started with %q", args(d))
+	}
+	for _, kind := range []string{"ServiceAccount", "Role", "RoleBinding"} {
+		if find(split, kind+" prow/prow-jenkins-operator") == nil {
+			t.Errorf("it has no %s", kind)
+		}
+		if find(split, kind+" test-pods/prow-jenkins-operator") != nil {
+			t.Errorf("it has a %s where pods are, and makes none", kind)
+		}
+	}
+	if want, err := install.Content(o); err != nil || len(install.Missing(want[0], find(render(t, options()), "Secret prow/prow"))) != 4 {
+		t.Errorf("--check does not ask for what lets in at Jenkins: %v, %v", want, err)
+	}
+	if find(render(t, options()), "Deployment prow/prow-jenkins-operator") != nil || slices.Contains(args(find(render(t, options()), "Deployment prow/prow")), "--jenkins-url=") {
+		t.Error("without a Jenkins there is an operator")
+	}
+}
+
+// Each of several operators has a lease of its own, and the right to it.
+func TestJenkinsLease(t *testing.T) {
+	t.Parallel()
+	o := options()
+	o.HA, o.Jenkins = true, install.Jenkins{URL: "http://j", Selector: "on=fast"}
+	o.Config = []byte("prowjob_namespace: prow\npod_namespace: test-pods\njenkins_operators: [{label_selector: on=slow}, {label_selector: on=fast}]")
+	rules := fmt.Sprint(at(find(render(t, o), "Role prow/prow-jenkins-operator"), "rules"))
+	name := install.LeaseOf("jenkins-operator", "on=fast")
+	if name == install.LeaseOf("jenkins-operator", "on=slow") || !strings.Contains(rules, name) {
+		t.Errorf("its lease is %s, and its rules are %s", name, rules)
+	}
+}
+
 // The starter is a configuration that Prow serves without complaint.
 func TestStarter(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(*install.Options){
-		"org":   func(*install.Options) {},
-		"repos": func(o *install.Options) { o.Orgs, o.Repos = nil, []string{"a/b", "a/c"} },
-		"s3":    func(o *install.Options) { o.Bucket, o.BucketCredentials = "s3://logs", []byte("{}") },
-		"gcs":   func(o *install.Options) { o.BucketCredentials = []byte("{}") },
+		"org":     func(*install.Options) {},
+		"repos":   func(o *install.Options) { o.Orgs, o.Repos = nil, []string{"a/b", "a/c"} },
+		"s3":      func(o *install.Options) { o.Bucket, o.BucketCredentials = "s3://logs", []byte("{}") },
+		"gcs":     func(o *install.Options) { o.BucketCredentials = []byte("{}") },
+		"jenkins": func(o *install.Options) { o.Jenkins.URL = "http://jenkins" },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -156,7 +243,16 @@ func TestRefused(t *testing.T) {
 		"a bucket without a kind":     {func(o *install.Options) { o.Bucket = "logs" }, []string{"want gs://NAME, s3://NAME or azblob://NAME"}},
 		"a host, not an address":      {func(o *install.Options) { o.URL = "prow.example.com" }, []string{"want an address such as https://"}},
 		"an Ingress without a host":   {func(o *install.Options) { o.URL, o.IngressClass = "", "nginx" }, []string{"give --url"}},
-		"no image":                    {func(o *install.Options) { o.Image = "" }, []string{"want an image such as"}},
+		"Jenkins nowhere":             {func(o *install.Options) { o.Jenkins.User, o.Jenkins.Token = "u", []byte("t") }, []string{"give --jenkins-url"}},
+		"Jenkins is a host":           {func(o *install.Options) { o.Jenkins.URL = "jenkins:8080" }, []string{"--jenkins-url \"jenkins:8080\": want an address such as"}},
+		"Jenkins by half a user":      {func(o *install.Options) { o.Jenkins.URL, o.Jenkins.User = "http://j", "u" }, []string{"--jenkins-user and --jenkins-token-file go together"}},
+		"Jenkins by user and bearer": {func(o *install.Options) {
+			o.Jenkins = install.Jenkins{URL: "http://j", User: "u", Token: []byte("t"), Bearer: []byte("b")}
+		}, []string{"with one or the other"}},
+		"Jenkins by half a certificate":         {func(o *install.Options) { o.Jenkins.URL, o.Jenkins.Key = "http://j", []byte("k") }, []string{"--jenkins-cert-file and --jenkins-key-file go together"}},
+		"Jenkins without an entry":              {func(o *install.Options) { o.Jenkins.URL, o.Config = "http://j", []byte("pod_namespace: p") }, []string{"add jenkins_operators: [{max_concurrency: 30}]"}},
+		"Jenkins of an entry that is not there": {func(o *install.Options) { o.Jenkins.URL, o.Jenkins.Selector = "http://j", "on=fast" }, []string{"no entry of jenkins_operators has this label_selector"}},
+		"no image":                              {func(o *install.Options) { o.Image = "" }, []string{"want an image such as"}},
 	} {
 		o := options()
 		x.change(&o)

@@ -25,6 +25,8 @@ type Options struct {
 	Image, UtilityImage string
 	// Tekton lets Prow run jobs of the agent tekton-pipeline.
 	Tekton bool
+	// Jenkins lets Prow run jobs of the agent jenkins.
+	Jenkins Jenkins
 	// HA gives each component a Deployment of its own, and hook and deck two
 	// replicas.
 	HA bool
@@ -109,6 +111,7 @@ func (o *Options) complete() error {
 		say("an Ingress needs a host: give --url https://prow.example.com")
 	}
 	o.URL = strings.TrimRight(o.URL, "/")
+	faults = append(faults, o.Jenkins.faults()...)
 	if !o.Upgrade {
 		faults = append(faults, o.completeContent()...)
 	}
@@ -150,6 +153,9 @@ func (o *Options) completeContent() (faults []error) {
 	}
 	if len(o.BucketCredentials) > 0 && o.bucketFlag() == "" {
 		say("--bucket-credentials-file is of no use without --bucket gs://NAME or s3://NAME")
+	}
+	if err := o.jenkinsEntry(); err != nil {
+		faults = append(faults, err)
 	}
 	return faults
 }

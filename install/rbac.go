@@ -47,14 +47,15 @@ const pipeline = "pipeline"
 
 // elected are the components of which one replica at a time works.
 func elected() []string {
-	return []string{"horologium", "plank", "crier", "sinker", "tide", pipeline}
+	return []string{"horologium", "plank", "crier", "sinker", "tide", pipeline, jenkinsOperator}
 }
 
 // Rules are all that Prow may do in a cluster. With a database nothing but jobs is
-// kept in the cluster; without tekton no PipelineRuns are touched.
-func Rules(database, tekton bool) []Rule {
+// kept in the cluster; without tekton no PipelineRuns are touched. selector is that
+// of the Jenkins operator.
+func Rules(database, tekton bool, selector string) []Rule {
 	var out []Rule
-	for _, c := range append(Components(), pipeline) {
+	for _, c := range append(Components(), pipeline, jenkinsOperator) {
 		see := []Verb{
 			{"list", "to read the jobs when it starts"},
 			{"watch", "to be told of each change of a job"},
@@ -67,7 +68,7 @@ func Rules(database, tekton bool) []Rule {
 		if slices.Contains(elected(), c) {
 			out = append(out,
 				Rule{Component: c, In: OfJobs, Group: leaseGroup, Resource: "leases", Verbs: []Verb{{"create", "to stand in its first election"}}},
-				Rule{Component: c, In: OfJobs, Group: leaseGroup, Resource: "leases", Names: []string{"prow-" + c}, Verbs: []Verb{
+				Rule{Component: c, In: OfJobs, Group: leaseGroup, Resource: "leases", Names: []string{LeaseOf(c, selector)}, Verbs: []Verb{
 					{"get", "to see who leads"},
 					{"update", "to become and to stay the leader"},
 				}})
@@ -106,7 +107,7 @@ func jobVerbs(component string) []Verb {
 			{"delete", "to take back the results of an /override"}}
 	case "horologium":
 		return []Verb{{"create", "to start a periodic job"}}
-	case "plank", pipeline:
+	case "plank", pipeline, jenkinsOperator:
 		return []Verb{{"patch", "to write how a job stands"}}
 	case "crier":
 		return []Verb{{"patch", "to remember what was reported"}}
@@ -131,7 +132,7 @@ func stateVerbs(component string) []Verb {
 			Verb{"delete", "to forget handled webhooks"})
 	case "horologium":
 		return append(see, get, Verb{"create", "to remember when a job ran first"}, Verb{"patch", "to remember when it ran last"})
-	case "plank", "crier", pipeline:
+	case "plank", "crier", pipeline, jenkinsOperator:
 		return append(see, story...)
 	case "sinker":
 		return append(see, Verb{"delete", "to forget old webhooks"})

@@ -342,7 +342,7 @@ func newActor(t *testing.T, component string) *actor {
 	t.Helper()
 	a := &actor{component: component, jobs: "r-" + component, pods: "r-" + component + "-pods"}
 	o := options()
-	o.HA, o.Tekton, o.Upgrade, o.Namespace, o.PodNamespace = true, true, true, a.jobs, a.pods
+	o.HA, o.Tekton, o.Upgrade, o.Namespace, o.PodNamespace, o.Jenkins.URL = true, true, true, a.jobs, a.pods, "http://jenkins"
 	text, err := install.YAML(slices.DeleteFunc(render(t, o), func(x install.Object) bool {
 		return x.Kind() == "CustomResourceDefinition" || x.Kind() == "Deployment" || x.Kind() == "PodDisruptionBudget"
 	}))
@@ -432,11 +432,11 @@ func TestRules(t *testing.T) {
 	if err := shared.Apply(t.Context(), kube.StateCRD); err != nil {
 		t.Fatal(err)
 	}
-	for _, component := range append(install.Components(), "pipeline") {
+	for _, component := range append(install.Components(), "pipeline", "jenkins-operator") {
 		t.Run(component, func(t *testing.T) {
 			t.Parallel()
 			var rules []install.Rule
-			for _, r := range install.Rules(false, false) {
+			for _, r := range install.Rules(false, false, "") {
 				if r.Component == component {
 					rules = append(rules, r)
 				}

@@ -123,9 +123,10 @@ func (o *Options) access(p process) []any {
 		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "ServiceAccount"},
 		ObjectMeta: metav1.ObjectMeta{Name: p.name, Namespace: o.Namespace, Labels: o.labels(p.component)},
 	}}
+	all := Rules(o.Database, o.Tekton, o.Jenkins.Selector)
 	for _, place := range []Place{OfJobs, OfPods} {
 		var rules []Rule
-		for _, r := range Rules(o.Database, o.Tekton) {
+		for _, r := range all {
 			if r.In == place && p.any(r.Component) {
 				rules = append(rules, r)
 			}
@@ -158,6 +159,9 @@ func (o *Options) secrets() []*corev1.Secret {
 	}
 	if len(o.DatabaseURL) > 0 {
 		data[keyDatabase] = o.DatabaseURL
+	}
+	for _, f := range o.Jenkins.files() {
+		data[f.key] = f.content
 	}
 	of := func(name, namespace string, data map[string][]byte) *corev1.Secret {
 		return &corev1.Secret{

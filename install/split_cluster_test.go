@@ -342,7 +342,7 @@ func TestSplitFormWorks(t *testing.T) {
 			t.Errorf("%s was refused: %s", component, strings.Join(d.refused, ", "))
 		}
 		var idle []string
-		for _, r := range install.Rules(false, false) {
+		for _, r := range install.Rules(false, false, "") {
 			for _, v := range r.Verbs {
 				if key := r.Resource + " " + v.Name; r.Component == component && !d.asked[key] {
 					idle = append(idle, key)

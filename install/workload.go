@@ -23,9 +23,9 @@ type process struct {
 // processes of the small form, or of the split one.
 func (o *Options) processes() []process {
 	if !o.HA {
-		return []process{{name: "prow", component: "prow", components: append(Components(), pipeline), replicas: 1}}
+		return []process{{name: "prow", component: "prow", components: append(o.components(), pipeline), replicas: 1}}
 	}
-	components := Components()
+	components := o.components()
 	if o.Tekton {
 		components = append(components, pipeline)
 	}
@@ -38,6 +38,14 @@ func (o *Options) processes() []process {
 		out = append(out, p)
 	}
 	return out
+}
+
+// components are those that there is something to do for, less pipeline.
+func (o *Options) components() []string {
+	if o.Jenkins.URL == "" {
+		return Components()
+	}
+	return append(Components(), jenkinsOperator)
 }
 
 // any reports whether p runs one of the components.
@@ -177,6 +185,9 @@ func (o *Options) args(p process) []string {
 	if o.mountsBucket(p) {
 		args = append(args, o.bucketFlag()+"=/etc/bucket/credentials")
 	}
+	if o.speaksWithJenkins(p) {
+		args = append(args, o.Jenkins.args()...)
+	}
 	for _, f := range []struct{ flag, value string }{
 		{"--url", o.URL}, {"--github-endpoint", o.ForgeAPI}, {"--github-graphql-endpoint", o.ForgeGraphQL}, {"--github-host", o.ForgeURL},
 	} {
@@ -230,6 +241,9 @@ func (o *Options) volumes(p process) (volumes []corev1.Volume, mounts []corev1.V
 	}
 	if o.mountsBucket(p) {
 		add("bucket", "/etc/bucket", key(keyBucket, "credentials"))
+	}
+	if o.speaksWithJenkins(p) && len(o.Jenkins.files()) > 0 {
+		add("jenkins", jenkinsDir, o.Jenkins.volume())
 	}
 	add("data", dataDir, corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}})
 	add("tmp", "/tmp", corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}})

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"hash/fnv"
 	"io"
 	"io/fs"
 	"net/http"
@@ -15,6 +14,7 @@ import (
 
 	prow "github.com/prow-ci/prow"
 	"github.com/prow-ci/prow/config"
+	"github.com/prow-ci/prow/install"
 	"github.com/prow-ci/prow/jenkins"
 	"github.com/prow-ci/prow/kube"
 	"github.com/prow-ci/prow/plank"
@@ -144,15 +144,12 @@ func (s *Server) await(ctx context.Context, agent string) bool {
 	return false
 }
 
-// leaseOf names the election of a component. Of several Jenkins operators each has
-// its own jobs, and so its own leader.
+// leaseOf names the election of a component.
 func (s *Server) leaseOf(component string) string {
-	if component != jenkinsComponent || s.o.Jenkins.Selector == "" {
-		return component
+	if s.o.Jenkins == nil {
+		return install.LeaseOf(component, "")
 	}
-	h := fnv.New32a()
-	_, _ = h.Write([]byte(s.o.Jenkins.Selector)) // it never fails
-	return fmt.Sprintf("%s-%08x", component, h.Sum32())
+	return install.LeaseOf(component, s.o.Jenkins.Selector)
 }
 
 // agents is what deck sees of runs: those of the runner, and of other agents what

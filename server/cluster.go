@@ -64,9 +64,9 @@ func (s *Server) openCluster(ctx context.Context) (*state, error) {
 	if st.Artifacts, err = s.buckets(); err != nil {
 		return st, err
 	}
-	st.lead = func(part string, run func(context.Context) error) func(context.Context) error {
+	st.lead = func(part, lease string, run func(context.Context) error) func(context.Context) error {
 		e := kube.Election{
-			Config: clusters.Infrastructure, Namespace: cfg.ProwJobNamespace, Name: "prow-" + part, Identity: o.Cluster.Identity, Log: s.log(part), Now: o.Now,
+			Config: clusters.Infrastructure, Namespace: cfg.ProwJobNamespace, Name: lease, Identity: o.Cluster.Identity, Log: s.log(part), Now: o.Now,
 		}
 		return func(ctx context.Context) error { return e.Lead(ctx, run) }
 	}

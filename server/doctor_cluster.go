@@ -28,6 +28,8 @@ type hospital struct {
 	jobs, pods  string // namespaces
 	database    bool
 	tekton      bool
+	jenkins     bool   // there is one
+	selector    string // of its operator
 	appID       string
 }
 
@@ -135,6 +137,10 @@ func (h *hospital) learn(args []string) {
 			h.ForgeAPI = value
 		case flag == "--database-url-file":
 			h.database = true
+		case flag == "--jenkins-url":
+			h.jenkins = true
+		case flag == "--jenkins-label-selector":
+			h.selector = value
 		case flag == "--github-app-id":
 			h.appID = value
 		}
@@ -240,12 +246,12 @@ func (h *hospital) unfold(m corev1.ConfigMap) {
 // cluster this process itself, from outside the service accounts of the Deployments.
 func (h *hospital) lookAtRights(ctx context.Context) {
 	if InCluster() {
-		h.rightsOf(ctx, "this process", "", append(install.Components(), "pipeline"))
+		h.rightsOf(ctx, "this process", "", h.components())
 		return
 	}
 	for _, x := range h.deployments {
 		account := "system:serviceaccount:" + h.Namespace + ":" + x.Spec.Template.Spec.ServiceAccountName
-		components := append(install.Components(), "pipeline")
+		components := h.components()
 		for _, c := range x.Spec.Template.Spec.Containers {
 			h.tekton = h.tekton || slices.Contains(c.Args, "--only=pipeline")
 			for _, a := range c.Args {
@@ -258,11 +264,20 @@ func (h *hospital) lookAtRights(ctx context.Context) {
 	}
 }
 
+// components are those that one process which does everything runs.
+func (h *hospital) components() []string {
+	all := append(install.Components(), pipelineComponent)
+	if h.jenkins {
+		all = append(all, jenkinsComponent)
+	}
+	return all
+}
+
 // rightsOf reviews the rights of an account; "" is our own.
 func (h *hospital) rightsOf(ctx context.Context, who, account string, components []string) {
 	const area = "rights"
 	asked, missing := map[string]bool{}, 0
-	for _, r := range install.Rules(h.database, h.tekton) {
+	for _, r := range install.Rules(h.database, h.tekton, h.selector) {
 		if !slices.Contains(components, r.Component) {
 			continue
 		}

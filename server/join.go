@@ -68,7 +68,7 @@ func (s *Server) join() error {
 			continue
 		}
 		if s.state.lead != nil && slices.Contains(singletons, p.name) {
-			p.run = s.state.lead(s.leaseOf(p.name), p.run)
+			p.run = s.state.lead(p.name, s.leaseOf(p.name), p.run)
 		}
 		if p.agent != "" {
 			p.run = s.onceNeeded(p.agent, p.run)

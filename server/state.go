@@ -31,7 +31,7 @@ type state struct {
 	healthy func() error // nil: always
 	// lead makes of a component's run one that only one of several processes
 	// does at a time; nil: there are no others.
-	lead  func(part string, run func(context.Context) error) func(context.Context) error
+	lead  func(part, lease string, run func(context.Context) error) func(context.Context) error
 	facts []deck.Fact    // for the system page
 	close []func() error // in the order of opening
 }

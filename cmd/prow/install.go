@@ -22,6 +22,7 @@ type installFlags struct {
 	token, hmac, bucket, database string // files
 	config, plugins, jobs         string
 	appKey                        string
+	jenkins                       jenkinsFiles
 	output                        string
 }
 
@@ -40,6 +41,7 @@ func (i *installFlags) add(f *pflag.FlagSet) {
 	f.StringVar(&i.Image, "image", "prow.local/prow:"+version, "Prow's image; see docs/images.md")
 	f.StringVar(&i.UtilityImage, "utility-image", "", "image of the pod utilities, for the starter configuration (default: podutil beside --image)")
 	f.BoolVar(&i.Tekton, "tekton", false, "let jobs of the agent tekton-pipeline run; Tekton itself is installed apart")
+	i.jenkins.add(f, &i.Jenkins)
 	f.BoolVar(&i.HA, "ha", false, "a Deployment for each component, two replicas of hook and deck")
 	f.StringVar(&i.database, "database-url-file", "", "file with the address of a Postgres for webhooks and memory (default: resources in the cluster)")
 	f.StringVar(&i.config, "config", "", "config.yaml (default: a starter)")
@@ -81,6 +83,7 @@ func (i *installFlags) options() (install.Options, error) {
 	o.Token, o.HMAC = read("github-token-file", i.token, true), read("hmac", i.hmac, true)
 	o.AppKey = read("github-app-private-key-file", i.appKey, false)
 	o.BucketCredentials, o.DatabaseURL = read("bucket-credentials-file", i.bucket, false), read("database-url-file", i.database, true)
+	i.jenkins.read(&o.Jenkins, read)
 	o.Config, o.Plugins = read("config", i.config, false), read("plugins", i.plugins, false)
 	var err error
 	if o.Jobs, err = jobFiles(i.jobs); err != nil {

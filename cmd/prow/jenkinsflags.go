@@ -1,6 +1,7 @@
 package main
 
 import (
+	"github.com/prow-ci/prow/install"
 	"github.com/prow-ci/prow/server"
 	"github.com/spf13/pflag"
 )
@@ -47,4 +48,25 @@ func (j *jenkinsFlags) options() *server.JenkinsOptions {
 		j.o.Bearer = server.SecretFile(j.bearer)
 	}
 	return &j.o
+}
+
+// jenkinsFiles are those of an installation that lets Jenkins run jobs.
+type jenkinsFiles struct{ token, bearer, cert, key, ca string }
+
+func (j *jenkinsFiles) add(f *pflag.FlagSet, o *install.Jenkins) {
+	f.StringVar(&o.URL, "jenkins-url", "", "address of a Jenkins that runs jobs of the agent jenkins")
+	f.StringVar(&o.User, "jenkins-user", "", "user of Jenkins, together with --jenkins-token-file")
+	f.StringVar(&j.token, "jenkins-token-file", "", "file with the API token of that user")
+	f.StringVar(&j.bearer, "jenkins-bearer-token-file", "", "file with a bearer token for Jenkins, instead of user and token")
+	f.StringVar(&j.cert, "jenkins-cert-file", "", "file with a client certificate for Jenkins, PEM")
+	f.StringVar(&j.key, "jenkins-key-file", "", "file with its key, PEM")
+	f.StringVar(&j.ca, "jenkins-ca-cert-file", "", "file with the certificate authority of Jenkins, PEM (default: those that everybody trusts)")
+	f.BoolVar(&o.CSRF, "jenkins-csrf-protect", false, "ask Jenkins for a crumb, which it wants where a user's password is the token")
+	f.StringVar(&o.Selector, "jenkins-label-selector", "", "label_selector of the entry of jenkins_operators that is for this Jenkins; needed where there are several")
+}
+
+// read fills in what is in the files.
+func (j *jenkinsFiles) read(o *install.Jenkins, read func(flag, file string, trim bool) []byte) {
+	o.Token, o.Bearer = read("jenkins-token-file", j.token, true), read("jenkins-bearer-token-file", j.bearer, true)
+	o.Cert, o.Key, o.CA = read("jenkins-cert-file", j.cert, false), read("jenkins-key-file", j.key, false), read("jenkins-ca-cert-file", j.ca, false)
 }
