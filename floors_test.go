@@ -46,7 +46,10 @@ var floors = map[string]string{
 	// Jobs that run elsewhere. Nothing but jenkins speaks to Jenkins, so it is hand
 	// and worker in one; tekton's hand is in kube.
 	"tekton": ". config loop", "jenkins": ". config",
-	"client": ".",
+	// Which cluster a job runs on: a rule, or a service that is asked. Plank takes its
+	// answer as a value.
+	"scheduler": ". config",
+	"client":    ".",
 
 	// For tests: a sandbox, a client of it, mirrors, all joined.
 	"prowtest/world": ". git sandbox github config inrepo plugin hook sqlite",

@@ -55,6 +55,7 @@ type house struct {
 	db     *sqlite.DB
 	runner *local.Runner
 	end    func() // of plank
+	choose func(context.Context, *prow.Job) string
 }
 
 func build(t testing.TB, change ...func(*config.Plank)) *house {
@@ -113,6 +114,7 @@ func (h *house) worker() *plank.Worker {
 		Jobs: h.db.Jobs, Runner: h.runner, Journal: h.db.Journal, Config: func() *config.Config { return h.cfg },
 		URL:  func(j *prow.Job) string { return "http://here/run/" + j.Name + "?build=" + j.Status.BuildID },
 		Node: "test", Log: slog.New(slog.DiscardHandler), Now: time.Now, Metrics: plank.NewMetrics(),
+		Cluster: h.choose,
 	}
 }
 

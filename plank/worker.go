@@ -24,6 +24,8 @@ type Worker struct {
 	// URL says where a person looks at a job that has a build id. Nil: as the
 	// configuration says.
 	URL func(*prow.Job) string
+	// Cluster chooses where a job runs that is to be scheduled. Nil: where it says.
+	Cluster func(context.Context, *prow.Job) string
 	// Limit is how many jobs run at once where plank.max_concurrency does not
 	// say; 0 is as many as there are.
 	Limit int
@@ -151,7 +153,7 @@ func (w *Worker) Reconcile(ctx context.Context, id string) (again time.Duration,
 	w.Metrics.see(j)
 	if j.Spec.Agent != prow.KubernetesAgent {
 		w.done(id)
-		return 0, nil
+		return 0, w.schedule(ctx, j)
 	}
 	if j.Complete() {
 		w.done(id)
@@ -160,7 +162,7 @@ func (w *Worker) Reconcile(ctx context.Context, id string) (again time.Duration,
 	w.bell.Ring(w.ledger.note(j)...)
 	switch j.Status.State {
 	case "", prow.Scheduling:
-		return 0, w.scheduled(ctx, j)
+		return 0, w.schedule(ctx, j)
 	case prow.Triggered:
 		return w.triggered(ctx, j)
 	case prow.Pending:
@@ -169,12 +171,6 @@ func (w *Worker) Reconcile(ctx context.Context, id string) (again time.Duration,
 		return w.aborted(ctx, j)
 	}
 	return 0, nil
-}
-
-// scheduled leaves a job on the cluster it names: to the Runner all are one.
-func (w *Worker) scheduled(ctx context.Context, j *prow.Job) error {
-	_, err := w.update(ctx, j, func(j *prow.Job) error { return j.Advance(prow.Triggered, w.Now(), "Waiting to be started.") })
-	return err
 }
 
 // done gives back the place of a job that is complete, not ours, or gone.

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -18,6 +19,7 @@ import (
 	"github.com/prow-ci/prow/jenkins"
 	"github.com/prow-ci/prow/plank"
 	"github.com/prow-ci/prow/plugin"
+	"github.com/prow-ci/prow/scheduler"
 	"github.com/prow-ci/prow/sinker"
 	"github.com/prow-ci/prow/tide"
 )
@@ -45,7 +47,7 @@ func (s *Server) join() error {
 	starter := &horologium.Worker{Jobs: db.Jobs, Memory: db.Memory, Config: current, Changes: s.live.Watch, Now: now, Log: s.log("horologium")}
 	runner := &plank.Worker{
 		Jobs: db.Jobs, Runner: s.state.Runner, Journal: db.Journal, Config: current, URL: s.runURL, Now: now, Log: s.log("plank"),
-		Node: s.o.Node, Limit: s.o.MaxJobs,
+		Node: s.o.Node, Limit: s.o.MaxJobs, Cluster: s.chooser(),
 		Metrics: registered(s.metrics, plank.NewMetrics()),
 	}
 	reporter := &crier.Worker{
@@ -80,6 +82,15 @@ func (s *Server) join() error {
 	}
 	s.address(receiver, merger)
 	return nil
+}
+
+// chooser chooses clusters, where there are several.
+func (s *Server) chooser() func(context.Context, *prow.Job) string {
+	if s.o.Cluster == nil {
+		return nil
+	}
+	c := &scheduler.Scheduler{Config: s.live.Current, HTTP: &http.Client{Transport: http.DefaultTransport}, Log: s.log("scheduler"), Now: s.o.Now}
+	return c.Cluster
 }
 
 func (s *Server) log(component string) *slog.Logger { return s.o.Log.With("component", component) }

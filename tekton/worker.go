@@ -83,10 +83,7 @@ func (w *Worker) Reconcile(ctx context.Context, id string) (again time.Duration,
 	if j.Complete() {
 		return 0, w.stopLeftover(ctx, j)
 	}
-	switch j.Status.State {
-	case "", prow.Scheduling: // on the cluster it names
-		_, err := w.update(ctx, j, func(j *prow.Job) error { return j.Advance(prow.Triggered, w.Now(), "Waiting to be started.") })
-		return 0, err
+	switch j.Status.State { // plank chooses the cluster of what is to be scheduled
 	case prow.Triggered:
 		return w.triggered(ctx, j)
 	case prow.Pending:
