@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -143,6 +144,101 @@ func TestRunAnew(t *testing.T) {
 	again.Status.BuildID = "2"
 	until(t, "it starts again", func() bool { return r.Start(ctx, again) == nil })
 	looks(t, r, "a", "the new one", func(x prow.Run) bool { return x.BuildID == "2" && x.Phase == prow.Waiting })
+}
+
+// A pod that somebody deletes is told as such, however quickly it is gone; one of
+// which nobody said that it would go has disappeared; and what we removed ourselves
+// is no more.
+func TestDeletedFromOutside(t *testing.T) {
+	t.Parallel()
+	ns, ctx := shared.namespace(t), t.Context()
+	r := shared.runner(t, ns, shared.one())
+	for _, c := range []struct {
+		name, conditions string
+		bound            bool
+		how              [][]string
+		lost             bool
+		why              string
+	}{
+		{"as-usual", "", true, [][]string{nil}, false, "Its pod was deleted by somebody else."},
+		{"by-force", "", true, [][]string{{"--force", "--grace-period=0"}}, false, "Its pod was deleted by somebody else."},
+		{"without-a-node", "", false, [][]string{nil}, false, "Its pod was deleted by somebody else."},
+		{"first-usual-then-by-force", "", true, [][]string{nil, {"--force", "--grace-period=0"}}, false, "Its pod was deleted by somebody else."},
+		{"with-its-node", `,"conditions":[{"type":"DisruptionTarget","status":"True","reason":"DeletionByPodGC"}]`, true,
+			[][]string{{"--force", "--grace-period=0"}}, true, "The node of its pod is gone."},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			if err := r.Start(ctx, script(c.name)); err != nil {
+				t.Fatal(err)
+			}
+			if c.bound {
+				shared.bind(t, ns, c.name)
+				shared.status(t, ns, c.name, `{"phase":"Running","startTime":"2026-01-02T03:04:05Z"`+c.conditions+`}`)
+				looks(t, r, c.name, "seen on its node", func(x prow.Run) bool { return !x.Started.IsZero() })
+			}
+			for _, more := range c.how {
+				if _, err := shared.Kubectl(ctx, nil, append([]string{"-n", ns, "delete", "pod", c.name, "--wait=false"}, more...)...); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if c.name != "as-usual" { // that one goes when its node says so
+				gone(t, r, c.name)
+			}
+			run := looks(t, r, c.name, "over", func(x prow.Run) bool { return x.Phase == prow.Ended })
+			if run.Verdict != prow.Error || run.Lost != c.lost || run.Why != c.why {
+				t.Errorf("%+v", run)
+			}
+		})
+	}
+	t.Run("nobody-said", func(t *testing.T) {
+		t.Parallel()
+		if err := errors.Join(r.Start(ctx, script("lost")), r.Start(ctx, script("removed"))); err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(shared.Lose(ctx, "pods/"+ns+"/lost"), r.Remove(ctx, "removed")); err != nil {
+			t.Fatal(err)
+		}
+		for _, id := range []string{"lost", "removed"} {
+			gone(t, r, id)
+			if run, err := r.Look(ctx, id); !errors.Is(err, fs.ErrNotExist) {
+				t.Errorf("%s is %+v, %v", id, run, err)
+			}
+		}
+	})
+	t.Run("anew", func(t *testing.T) {
+		t.Parallel()
+		again := script("again")
+		if err := r.Start(ctx, again); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := shared.Kubectl(ctx, nil, "-n", ns, "delete", "pod", "again"); err != nil {
+			t.Fatal(err)
+		}
+		gone(t, r, "again")
+		again.Status.BuildID = "2"
+		if err := errors.Join(r.Remove(ctx, "again"), r.Start(ctx, again)); err != nil {
+			t.Fatal(err)
+		}
+		if run, err := r.Look(ctx, "again"); err != nil || run.BuildID != "2" || run.Phase != prow.Waiting {
+			t.Errorf("begun anew it is %+v, %v", run, err)
+		}
+		if err := r.Remove(ctx, "again"); err != nil {
+			t.Fatal(err)
+		}
+		if run, err := r.Look(ctx, "again"); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("removed it is %+v, %v", run, err)
+		}
+	})
+}
+
+// gone waits until the watch has told that a pod is no more.
+func gone(t testing.TB, r *kube.Runner, id string) {
+	t.Helper()
+	until(t, id+" is gone", func() bool {
+		all, err := r.List(context.Background())
+		return err == nil && !slices.ContainsFunc(all, func(x prow.Run) bool { return x.ID == id })
+	})
 }
 
 // What the API server refuses for good ends a job, and what passes does not.

@@ -22,6 +22,7 @@ type runs struct {
 	seen   map[string]bool
 	listed bool
 	dead   memory // uids of pods that are gone, or are none of ours any more
+	gone   graves
 }
 
 // held is what is kept of a pod.
@@ -43,7 +44,9 @@ func newRuns(log *slog.Logger, tell func(...string)) *runs {
 func (r *runs) get(id string) (h held, ok bool) {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
-	h, ok = r.pods[id]
+	if h, ok = r.pods[id]; !ok {
+		h, ok = r.gone.get(id)
+	}
 	return h, ok
 }
 
@@ -105,24 +108,38 @@ func (r *runs) take(raw []byte) (held, error) {
 		return h, nil
 	}
 	r.pods[id] = h
+	r.gone.drop(id)
 	r.mu.Unlock()
 	r.tell(id)
 	return h, nil
 }
 
+// drop is for a pod of which the watch tells that it was deleted.
 func (r *runs) drop(raw json.RawMessage) (version uint64) {
 	h, err := r.read(raw)
 	if err != nil {
 		r.log.Error("pod not understood", "err", err)
 		return 0
 	}
-	r.forget(h.run.ID, h.uid)
+	r.mu.Lock()
+	if cutOff(h.run) && !r.dead.has(h.uid) {
+		r.gone.add(h)
+	}
+	r.mu.Unlock()
+	r.bury(h.run.ID, h.uid)
 	return h.version
 }
 
 // forget is for a pod that is gone, or soon will be: what is still told of it
 // does not matter.
 func (r *runs) forget(id, uid string) {
+	r.mu.Lock()
+	r.gone.drop(id)
+	r.mu.Unlock()
+	r.bury(id, uid)
+}
+
+func (r *runs) bury(id, uid string) {
 	r.mu.Lock()
 	r.dead.add(uid)
 	h, ok := r.pods[id]

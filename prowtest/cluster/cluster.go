@@ -11,9 +11,11 @@
 package cluster
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/base64"
 	"fmt"
 	"io"
 	"net"
@@ -203,6 +205,17 @@ func (c *Cluster) Compact(ctx context.Context) error {
 	_, after, _ := strings.Cut(string(b), `"revision":"`)
 	revision, _, _ := strings.Cut(after, `"`)
 	_, err = c.Do(ctx, http.MethodPost, c.etcd+"/v3/kv/compaction", strings.NewReader(`{"physical":true,"revision":"`+revision+`"}`))
+	return err
+}
+
+// Lose takes an object out of etcd, by kind, namespace and name, as a disaster does:
+// nobody said before that it would go.
+func (c *Cluster) Lose(ctx context.Context, object string) error {
+	key := base64.StdEncoding.EncodeToString([]byte("/registry/" + object))
+	b, err := c.Do(ctx, http.MethodPost, c.etcd+"/v3/kv/deleterange", strings.NewReader(`{"key":"`+key+`"}`))
+	if err == nil && !bytes.Contains(b, []byte(`"deleted":"1"`)) {
+		err = fmt.Errorf("etcd has no %s: %s", object, b)
+	}
 	return err
 }
 
