@@ -209,6 +209,7 @@ type ServingArtifacts interface {
 type Served struct {
 	ContentType     string
 	ContentEncoding string            // "gzip" or ""
+	CacheControl    string            // such as "no-cache"
 	Metadata        map[string]string // keys with the store's own prefix, if any, as x-goog-meta-
 }
 

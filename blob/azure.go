@@ -168,6 +168,9 @@ func azureHeader(s prow.Served) http.Header {
 	if s.ContentEncoding != "" {
 		h.Set("X-Ms-Blob-Content-Encoding", s.ContentEncoding)
 	}
+	if s.CacheControl != "" {
+		h.Set("X-Ms-Blob-Cache-Control", s.CacheControl)
+	}
 	for k, v := range s.Metadata {
 		h.Set("X-Ms-Meta-"+metaName(k), v)
 	}

@@ -75,6 +75,7 @@ type gcsObject struct {
 	Updated         *time.Time        `json:"updated,omitempty"`
 	ContentType     string            `json:"contentType,omitempty"`
 	ContentEncoding string            `json:"contentEncoding,omitempty"`
+	CacheControl    string            `json:"cacheControl,omitempty"`
 	Generation      string            `json:"generation,omitempty"`
 	Metadata        map[string]string `json:"metadata,omitempty"`
 }
@@ -156,7 +157,7 @@ func (g *gcs) list(ctx context.Context, prefix, page string, most int) ([]attrs,
 
 func gcsMeta(key string, s prow.Served) ([]byte, error) {
 	return json.Marshal(gcsObject{
-		Name: key, ContentType: cmp.Or(s.ContentType, "application/octet-stream"), ContentEncoding: s.ContentEncoding, Metadata: s.Metadata,
+		Name: key, ContentType: cmp.Or(s.ContentType, "application/octet-stream"), ContentEncoding: s.ContentEncoding, CacheControl: s.CacheControl, Metadata: s.Metadata,
 	})
 }
 

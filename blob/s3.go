@@ -195,6 +195,9 @@ func s3Header(s prow.Served) http.Header {
 	if s.ContentEncoding != "" {
 		h.Set("Content-Encoding", s.ContentEncoding)
 	}
+	if s.CacheControl != "" {
+		h.Set("Cache-Control", s.CacheControl)
+	}
 	for k, v := range s.Metadata {
 		h.Set("X-Amz-Meta-"+k, v)
 	}

@@ -73,9 +73,6 @@ func (s *Server) openCluster(ctx context.Context) (*state, error) {
 	st.facts = append(st.facts,
 		deck.Fact{Name: "State", Text: fmt.Sprintf("ProwJobs in namespace %s of %s", cfg.ProwJobNamespace, clusters.Infrastructure.Host)},
 		deck.Fact{Name: "Pods", Text: "in namespace " + cfg.PodNamespace})
-	for name, err := range clusters.Broken {
-		st.facts = append(st.facts, deck.Fact{Name: "Cluster " + name, Text: "cannot be used: " + err.Error()})
-	}
 	return st, nil
 }
 
@@ -119,9 +116,10 @@ func (s *Server) openPods(ctx context.Context, st *state, jobs *kube.Jobs, files
 		if err != nil {
 			return err
 		}
-		st.Runner = runner
+		st.Runner, st.build = runner, &buildClusters{runner: runner, broken: clusters.Broken}
 		st.close = append(st.close, runner.Close)
 		set = func(c *kube.Clusters) error {
+			st.build.setBroken(c.Broken)
 			return errors.Join(runner.SetClusters(c.Build), st.pipelines.setClusters(c))
 		}
 	}

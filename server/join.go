@@ -63,7 +63,7 @@ func (s *Server) join() error {
 		return err
 	}
 	for _, p := range append([]part{
-		{name: "hook", run: receiver.Run}, {name: "horologium", run: starter.Run}, {name: "plank", run: runner.Run},
+		{name: "hook", run: receiver.Run}, {name: "horologium", run: starter.Run}, {name: "plank", run: s.withStatusFile(runner.Run)},
 		{name: "crier", run: reporter.Run}, {name: "sinker", run: sweeper.Run}, {name: "tide", run: merger.Run},
 	}, elsewhere...) {
 		if !s.o.runs(p.name) {
@@ -165,7 +165,7 @@ func (s *Server) system(started time.Time) deck.System {
 		}
 		sys.Components = append(sys.Components, deck.Component{Name: name, State: state, Since: started})
 	}
-	sys.Facts = append(slices.Clone(s.state.facts),
+	sys.Facts = append(slices.Concat(s.state.facts, s.state.build.facts()),
 		deck.Fact{Name: "Forge", Text: s.o.ForgeURL},
 		deck.Fact{Name: "Configuration", Text: filepath.ToSlash(s.o.Paths.Config)},
 	)

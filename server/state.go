@@ -33,6 +33,7 @@ type state struct {
 	// does at a time; nil: there are no others.
 	lead  func(part, lease string, run func(context.Context) error) func(context.Context) error
 	facts []deck.Fact    // for the system page
+	build *buildClusters // nil: there are none
 	close []func() error // in the order of opening
 }
 
