@@ -115,9 +115,13 @@ func Content(o Options) ([]Object, error) {
 	of := func(kind, name string, keys map[string]any) Object {
 		return Object{"apiVersion": "v1", "kind": kind, "metadata": map[string]any{"name": name, "namespace": o.Namespace}, "data": keys}
 	}
-	return []Object{
+	out := []Object{
 		of("Secret", secret, keys), of("ConfigMap", configMap, map[string]any{"config.yaml": nil}), of("ConfigMap", pluginsMap, map[string]any{"plugins.yaml": nil}),
-	}, nil
+	}
+	if o.KubeconfigSecret != "" {
+		out = append(out, of("Secret", o.KubeconfigSecret, nil))
+	}
+	return out, nil
 }
 
 // Missing are the keys of want, as Content returns it, that have has not, or has empty.

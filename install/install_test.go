@@ -80,11 +80,11 @@ func TestSmall(t *testing.T) {
 func TestSecretsOnlyWhereNeeded(t *testing.T) {
 	t.Parallel()
 	o := options()
-	o.HA, o.BucketCredentials, o.DatabaseURL = true, []byte("{}"), []byte("postgres://x")
+	o.HA, o.BucketCredentials, o.DatabaseURL, o.KubeconfigSecret, o.Tekton = true, []byte("{}"), []byte("postgres://x"), "builds", true
 	objects := render(t, o)
 	for component, want := range map[string]string{
-		"hook": "github webhook database", "horologium": "database", "plank": "database", "sinker": "database",
-		"crier": "github database bucket", "tide": "github database", "deck": "github database bucket",
+		"hook": "github webhook database", "horologium": "database", "plank": "database kubeconfig", "sinker": "database kubeconfig",
+		"crier": "github database bucket", "tide": "github database", "deck": "github database kubeconfig bucket", "pipeline": "database kubeconfig",
 	} {
 		d := find(objects, "Deployment prow/prow-"+component)
 		var got []string
@@ -100,6 +100,14 @@ func TestSecretsOnlyWhereNeeded(t *testing.T) {
 	}
 	if s := find(objects, "Secret test-pods/prow-bucket"); s == nil {
 		t.Error("jobs have no credentials of the bucket")
+	}
+	for _, c := range []string{"plank", "sinker", "deck", "pipeline"} {
+		if !slices.Contains(args(find(objects, "Deployment prow/prow-"+c)), "--kubeconfig-dir=/etc/kubeconfig") {
+			t.Errorf("%s does not read the kubeconfigs", c)
+		}
+	}
+	if want, err := install.Content(o); err != nil || want[len(want)-1].String() != "Secret prow/builds" {
+		t.Errorf("--check does not ask for the kubeconfigs: %v, %v", want, err)
 	}
 	if find(objects, "CustomResourceDefinition prowstates.prow.k8s.io") != nil {
 		t.Error("with a database ProwStates are defined all the same")
@@ -252,6 +260,7 @@ func TestRefused(t *testing.T) {
 		"Jenkins by half a certificate":         {func(o *install.Options) { o.Jenkins.URL, o.Jenkins.Key = "http://j", []byte("k") }, []string{"--jenkins-cert-file and --jenkins-key-file go together"}},
 		"Jenkins without an entry":              {func(o *install.Options) { o.Jenkins.URL, o.Config = "http://j", []byte("pod_namespace: p") }, []string{"add jenkins_operators: [{max_concurrency: 30}]"}},
 		"Jenkins of an entry that is not there": {func(o *install.Options) { o.Jenkins.URL, o.Jenkins.Selector = "http://j", "on=fast" }, []string{"no entry of jenkins_operators has this label_selector"}},
+		"a Secret that has no name":             {func(o *install.Options) { o.KubeconfigSecret = "My Secret" }, []string{"--kubeconfig-secret"}},
 		"no image":                              {func(o *install.Options) { o.Image = "" }, []string{"want an image such as"}},
 	} {
 		o := options()

@@ -23,6 +23,9 @@ type Options struct {
 	// Image is Prow's, UtilityImage that of the pod utilities; by default it is
 	// podutil beside Image.
 	Image, UtilityImage string
+	// KubeconfigSecret names a Secret in Namespace, made by the person, whose keys are
+	// kubeconfigs of build clusters.
+	KubeconfigSecret string
 	// Tekton lets Prow run jobs of the agent tekton-pipeline.
 	Tekton bool
 	// Jenkins lets Prow run jobs of the agent jenkins.
@@ -71,6 +74,7 @@ const (
 
 var (
 	namespaceName = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`)
+	secretName    = regexp.MustCompile(`^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$`)
 	reference     = regexp.MustCompile(`^[^\s@]+?(:[^/:\s]+|@sha256:[0-9a-f]{64})?$`)
 )
 
@@ -109,6 +113,9 @@ func (o *Options) complete() error {
 		}
 	} else if o.IngressClass != "" {
 		say("an Ingress needs a host: give --url https://prow.example.com")
+	}
+	if o.KubeconfigSecret != "" && !secretName.MatchString(o.KubeconfigSecret) {
+		say("--kubeconfig-secret %q: want the name of a Secret in namespace %s", o.KubeconfigSecret, o.Namespace)
 	}
 	o.URL = strings.TrimRight(o.URL, "/")
 	faults = append(faults, o.Jenkins.faults()...)

@@ -182,6 +182,9 @@ func (o *Options) args(p process) []string {
 	if o.Database {
 		args = append(args, "--database-url-file=/etc/database/url")
 	}
+	if o.seesBuildClusters(p) {
+		args = append(args, "--kubeconfig-dir=/etc/kubeconfig")
+	}
 	if o.mountsBucket(p) {
 		args = append(args, o.bucketFlag()+"=/etc/bucket/credentials")
 	}
@@ -213,6 +216,11 @@ func (o *Options) mountsBucket(p process) bool {
 	return len(o.BucketCredentials) > 0 && p.any("crier", "deck")
 }
 
+// seesBuildClusters reports whether a process speaks with clusters where jobs run.
+func (o *Options) seesBuildClusters(p process) bool {
+	return o.KubeconfigSecret != "" && p.any("plank", "sinker", "deck", pipeline)
+}
+
 // volumes gives a process the files that it needs, and no Secret beyond.
 func (o *Options) volumes(p process) (volumes []corev1.Volume, mounts []corev1.VolumeMount) {
 	add := func(name, path string, source corev1.VolumeSource) {
@@ -238,6 +246,9 @@ func (o *Options) volumes(p process) (volumes []corev1.Volume, mounts []corev1.V
 	}
 	if o.Database {
 		add("database", "/etc/database", key(keyDatabase, "url"))
+	}
+	if o.seesBuildClusters(p) {
+		add("kubeconfig", "/etc/kubeconfig", corev1.VolumeSource{Secret: &corev1.SecretVolumeSource{SecretName: o.KubeconfigSecret}})
 	}
 	if o.mountsBucket(p) {
 		add("bucket", "/etc/bucket", key(keyBucket, "credentials"))

@@ -40,6 +40,7 @@ func (i *installFlags) add(f *pflag.FlagSet) {
 	f.StringVar(&i.PodNamespace, "pod-namespace", "", "namespace where jobs run (default that of --config, or "+install.DefaultPodNamespace+")")
 	f.StringVar(&i.Image, "image", "prow.local/prow:"+version, "Prow's image; see docs/images.md")
 	f.StringVar(&i.UtilityImage, "utility-image", "", "image of the pod utilities, for the starter configuration (default: podutil beside --image)")
+	f.StringVar(&i.KubeconfigSecret, "kubeconfig-secret", "", "Secret of yours in the namespace of Prow, with kubeconfigs of build clusters, a file each")
 	f.BoolVar(&i.Tekton, "tekton", false, "let jobs of the agent tekton-pipeline run; Tekton itself is installed apart")
 	i.jenkins.add(f, &i.Jenkins)
 	f.BoolVar(&i.HA, "ha", false, "a Deployment for each component, two replicas of hook and deck")

@@ -47,7 +47,7 @@ func TestServeTakesWhatInstallSays(t *testing.T) {
 		t.Fatal(err)
 	}
 	common := []string{"--github-org=o", "--bucket-credentials-file=" + file, "--database-url-file=" + file, "--url=https://prow.example.com",
-		"--github-endpoint=http://a", "--github-graphql-endpoint=http://g", "--github-host=http://h", "--job-config=" + dir, "--tekton",
+		"--github-endpoint=http://a", "--github-graphql-endpoint=http://g", "--github-host=http://h", "--job-config=" + dir, "--tekton", "--kubeconfig-secret=builds",
 		"--jenkins-url=http://j", "--jenkins-cert-file=" + file, "--jenkins-key-file=" + file, "--jenkins-ca-cert-file=" + file, "--jenkins-csrf-protect"}
 	for name, x := range map[string]struct {
 		args []string
