@@ -51,10 +51,9 @@ type Options struct {
 	Database    bool
 
 	// Config, Plugins and Jobs are the configuration; without Config and Plugins a
-	// starter is made. HasJobs says that ConfigMaps of jobs are mounted.
+	// starter is made.
 	Config, Plugins []byte
 	Jobs            map[string][]byte // by path
-	HasJobs         bool
 
 	// IngressClass and TLSSecret make an Ingress.
 	IngressClass, TLSSecret string
@@ -93,7 +92,6 @@ func (o *Options) complete() error {
 		o.UtilityImage = utilityImage(o.Image)
 	}
 	o.Database = o.Database || len(o.DatabaseURL) > 0
-	o.HasJobs = o.HasJobs || len(o.Jobs) > 0
 	var faults []error
 	say := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
 	for _, n := range []struct{ flag, value string }{{"--namespace", o.Namespace}, {"prowjob_namespace", o.JobNamespace}, {"--pod-namespace", o.PodNamespace}} {

@@ -165,10 +165,8 @@ func (o *Options) args(p process) []string {
 	if p.only {
 		args = append(args, "--only="+p.component)
 	}
-	args = append(args, "--runner=kubernetes", "--data="+dataDir, "--config-path=/etc/config/config.yaml", "--plugin-config=/etc/plugins/plugins.yaml")
-	if o.HasJobs {
-		args = append(args, "--job-config-path=/etc/job-config")
-	}
+	args = append(args, "--runner=kubernetes", "--data="+dataDir, "--config-path=/etc/config/config.yaml", "--plugin-config=/etc/plugins/plugins.yaml",
+		"--job-config-path=/etc/job-config")
 	if p.any(forgeUsers()...) {
 		if o.AppID != "" {
 			args = append(args, "--github-app-id="+o.AppID, "--github-app-private-key-path=/etc/github/"+keyApp)
@@ -235,9 +233,7 @@ func (o *Options) volumes(p process) (volumes []corev1.Volume, mounts []corev1.V
 	}
 	add("config", "/etc/config", named(configMap))
 	add("plugins", "/etc/plugins", named(pluginsMap))
-	if o.HasJobs {
-		add("jobs", "/etc/job-config", jobsVolume())
-	}
+	add("jobs", "/etc/job-config", jobsVolume())
 	if p.any(forgeUsers()...) {
 		add("github", "/etc/github", key(o.keyForge(), o.keyForge()))
 	}
@@ -261,7 +257,8 @@ func (o *Options) volumes(p process) (volumes []corev1.Volume, mounts []corev1.V
 	return volumes, mounts
 }
 
-// jobsVolume shows all ConfigMaps of jobs as one folder, however many there are.
+// jobsVolume shows all ConfigMaps of jobs as one folder, however many there are now
+// or will be: none is a folder without jobs.
 func jobsVolume() corev1.VolumeSource {
 	v := &corev1.ProjectedVolumeSource{}
 	names := []string{jobsMap}
