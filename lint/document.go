@@ -47,7 +47,7 @@ prow checkconfig --prow-yaml-repo-name org/repo --strict
 
 ` + "`--output github`" + ` writes annotations that GitHub Actions shows beside the lines; ` + "`--output sarif`" + ` a file for code scanning;
 ` + "`--output json`" + ` an object with ` + "`findings`" + ` (each with ` + "`file`, `line`, `column`, `kind`, `severity`, `path`, `job`, `text`, `hint`, `snippet`" + `) and a
-` + "`summary`" + `. Colours are used on a terminal only, and not with ` + "`NO_COLOR`" + `.
+` + "`summary`" + `. ` + "`--quiet`" + ` shows of the text only what makes it fail, and counts the rest. Colours are used on a terminal only, and not with ` + "`NO_COLOR`" + `.
 
 ## Choosing checks
 

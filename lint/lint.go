@@ -82,6 +82,8 @@ type Result struct {
 	// Undone says which checks could not be done, and what they lack.
 	Undone []string
 	Strict bool
+	// Quiet leaves out of Text what fails nothing; it is counted all the same.
+	Quiet bool
 }
 
 // Count counts the findings of a severity.
@@ -96,8 +98,10 @@ func (r *Result) Count(s Severity) int {
 }
 
 // Failed reports whether the configuration is not good enough.
-func (r *Result) Failed() bool {
-	return r.Count(Error) > 0 || r.Strict && r.Count(Warning) > 0
+func (r *Result) Failed() bool { return slices.ContainsFunc(r.Findings, r.fails) }
+
+func (r *Result) fails(f Finding) bool {
+	return f.Severity == Error || r.Strict && f.Severity == Warning
 }
 
 // Run loads the configuration and runs the checks. It never fails: what goes

@@ -42,14 +42,11 @@ func (p paint) severity(s Severity) string {
 // and what to do; a count at the end. colour is for terminals.
 func (r *Result) Text(out io.Writer, colour bool) error {
 	w, p := bufio.NewWriter(out), paint(colour)
-	for i, f := range r.Findings {
-		if i > 0 {
+	for _, f := range r.Findings {
+		if !r.Quiet || r.fails(f) {
+			f.write(w, p)
 			fmt.Fprintln(w)
 		}
-		f.write(w, p)
-	}
-	if len(r.Findings) > 0 {
-		fmt.Fprintln(w)
 	}
 	for _, u := range r.Undone {
 		fmt.Fprintf(w, "not done: %s\n", plain(u))

@@ -28,6 +28,7 @@ type checkFlags struct {
 	repo, path string
 	output     string
 	json, list bool
+	quiet      bool
 }
 
 func checkconfigCommand() *cobra.Command {
@@ -91,6 +92,7 @@ func (c *checkFlags) flags(cmd *cobra.Command) {
 	f.StringSliceVar(&c.Clusters, "known-cluster", nil, "build cluster that there is; with one or more of them, jobs for any other are found; repeatable")
 	f.StringVar(&c.output, "output", "text", "text, json, sarif (for code scanning) or github (annotations of a workflow)")
 	f.BoolVar(&c.json, "json", false, "the same as --output json")
+	f.BoolVar(&c.quiet, "quiet", false, "of the text leave out what does not make it fail, and count that only")
 	f.BoolVar(&c.list, "list", false, "print the checks and what they find")
 	c.who.add(f, os.Getenv("PROW_GITHUB_TOKEN_PATH"), "file that holds the GitHub token, for verify-owners-presence")
 	f.StringSliceVar(&c.endpoints, "github-endpoint", nil, "GitHub's REST API, if it is not api.github.com; the first one counts")
@@ -131,7 +133,10 @@ func (c *checkFlags) complete(cmd *cobra.Command) (write func(*lint.Result) erro
 	}
 	out := cmd.OutOrStdout()
 	writers := map[string]func(*lint.Result) error{
-		"text": func(r *lint.Result) error { return r.Text(out, colours(out)) },
+		"text": func(r *lint.Result) error {
+			r.Quiet = c.quiet
+			return r.Text(out, colours(out))
+		},
 		"json": func(r *lint.Result) error { return r.JSON(out) },
 		"sarif": func(r *lint.Result) error {
 			here, _ := os.Getwd() // without it absolute names stay
