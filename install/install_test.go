@@ -71,8 +71,8 @@ func TestSmall(t *testing.T) {
 		t.Errorf("got %q\nwant %q", kinds, want)
 	}
 	o.Upgrade, o.Token = true, nil
-	if n := len(render(t, o)); n >= 12 {
-		t.Errorf("without what is the person's own there are %d objects, want fewer than 12", n)
+	if n := len(render(t, o)); n != 11 { // docs/kubernetes.md says so
+		t.Errorf("without what is the person's own there are %d objects, want 11", n)
 	}
 }
 
