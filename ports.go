@@ -178,6 +178,7 @@ type Run struct {
 	Unplaced   bool   // of Waiting: no node has taken it yet
 	ExitCode   int
 	Containers []string
+	Cluster    string    // alias of the build cluster that has it; "" where there is but one
 	Created    time.Time // when somebody asked for the run; zero if that is not known
 	Started    time.Time
 	Finished   time.Time

@@ -21,7 +21,7 @@ type Sinker struct {
 	MaxPodAge *metav1.Duration `json:"max_pod_age,omitempty"`
 	// TerminatedPodTTL is how long ago a job ended whose pod is removed. Default: max_pod_age
 	TerminatedPodTTL *metav1.Duration `json:"terminated_pod_ttl,omitempty"`
-	// ExcludeClusters lists build clusters in which nothing is removed.
+	// ExcludeClusters lists build clusters in which nothing is removed, such as those where another Prow has pods.
 	ExcludeClusters []string `json:"exclude_clusters,omitempty"`
 }
 

@@ -260,8 +260,12 @@ func (c *cluster) find(id string) (*cluster, held, error) {
 
 // Look says how a run stands.
 func (r *Runner) Look(_ context.Context, id string) (prow.Run, error) {
-	_, h, err := r.find(id)
-	return h.run, err
+	c, h, err := r.find(id)
+	if err != nil {
+		return h.run, err
+	}
+	h.run.Cluster = c.alias
+	return h.run, nil
 }
 
 // List lists the runs of all clusters that have been heard of, even of one that
@@ -271,7 +275,10 @@ func (r *Runner) List(context.Context) ([]prow.Run, error) {
 	defer r.mu.RUnlock()
 	var out []prow.Run
 	for _, alias := range slices.Sorted(maps.Keys(r.clusters)) {
-		out = append(out, r.clusters[alias].runs.all()...)
+		for _, run := range r.clusters[alias].runs.all() {
+			run.Cluster = alias
+			out = append(out, run)
+		}
 	}
 	slices.SortFunc(out, func(a, b prow.Run) int { return strings.Compare(a.ID, b.ID) })
 	return slices.CompactFunc(out, func(a, b prow.Run) bool { return a.ID == b.ID }), nil // two aliases may be one cluster

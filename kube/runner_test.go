@@ -91,7 +91,7 @@ func TestRunOnPods(t *testing.T) {
 		t.Fatal(err)
 	}
 	run, err := r.Look(ctx, "a")
-	if err != nil || run.Phase != prow.Waiting || run.BuildID != "1234567890123456789" {
+	if err != nil || run.Phase != prow.Waiting || run.BuildID != "1234567890123456789" || run.Cluster != "default" {
 		t.Fatalf("Look = %+v, %v", run, err)
 	}
 	if _, err := r.Logs(ctx, "a", "", 0, false); err == nil {
@@ -110,7 +110,7 @@ func TestRunOnPods(t *testing.T) {
 	looks(t, r, "a", "stopping", func(x prow.Run) bool { return x.Doing == "stopping" })
 	shared.status(t, ns, "a", `{"phase":"Failed","reason":"DeadlineExceeded"}`)
 	looks(t, r, "a", "aborted", func(x prow.Run) bool { return x.Verdict == prow.Aborted && x.Why == "A newer commit came." })
-	if all, err := r.List(ctx); err != nil || len(all) != 1 || all[0].ID != "a" {
+	if all, err := r.List(ctx); err != nil || len(all) != 1 || all[0].ID != "a" || all[0].Cluster != "default" {
 		t.Errorf("List = %+v, %v", all, err)
 	}
 	if err := r.Remove(ctx, "a"); err != nil {

@@ -56,6 +56,7 @@ type house struct {
 	runner *local.Runner
 	end    func() // of plank
 	choose func(context.Context, *prow.Job) string
+	far    string // the cluster that all runs are in
 }
 
 func build(t testing.TB, change ...func(*config.Plank)) *house {
@@ -109,9 +110,21 @@ func (h *house) close() {
 	}
 }
 
+// placed says in which cluster the runs are.
+type placed struct {
+	prow.Runner
+	cluster string
+}
+
+func (p placed) Look(ctx context.Context, id string) (prow.Run, error) {
+	run, err := p.Runner.Look(ctx, id)
+	run.Cluster = p.cluster
+	return run, err
+}
+
 func (h *house) worker() *plank.Worker {
 	return &plank.Worker{
-		Jobs: h.db.Jobs, Runner: h.runner, Journal: h.db.Journal, Config: func() *config.Config { return h.cfg },
+		Jobs: h.db.Jobs, Runner: placed{h.runner, h.far}, Journal: h.db.Journal, Config: func() *config.Config { return h.cfg },
 		URL:  func(j *prow.Job) string { return "http://here/run/" + j.Name + "?build=" + j.Status.BuildID },
 		Node: "test", Log: slog.New(slog.DiscardHandler), Now: time.Now, Metrics: plank.NewMetrics(),
 		Cluster: h.choose,

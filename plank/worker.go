@@ -185,10 +185,15 @@ func (w *Worker) rules() *config.Plank {
 	return &p
 }
 
-// removeOrphan ends a run whose job is gone: nobody waits for it.
+// removeOrphan ends a run whose job is gone: nobody waits for it. In a cluster that
+// sinker leaves alone it may be another Prow's.
 func (w *Worker) removeOrphan(ctx context.Context, id string) error {
-	if _, err := w.Runner.Look(ctx, id); err != nil {
+	run, err := w.Runner.Look(ctx, id)
+	if err != nil {
 		return absentIsDone(err)
+	}
+	if run.Cluster != "" && slices.Contains(w.Config().Sinker.ExcludeClusters, run.Cluster) {
+		return nil // whose it is, another Prow knows
 	}
 	w.Log.Info("run without a job removed", "job", id)
 	return w.Runner.Remove(ctx, id)

@@ -111,8 +111,12 @@ func judgeRun(run prow.Run, j *prow.Job, s *config.Sinker, now time.Time) verdic
 		ttl = s.TerminatedPodTTL.Duration
 	}
 	switch {
-	case j == nil:
+	case run.Cluster != "" && slices.Contains(s.ExcludeClusters, run.Cluster):
+		return verdict{}
+	case j == nil && run.Created.IsZero():
 		return due("orphaned", run.Started.Add(orphanAge), now)
+	case j == nil:
+		return due("orphaned", run.Created.Add(orphanAge), now)
 	case slices.Contains(s.ExcludeClusters, j.Spec.Cluster):
 		return verdict{}
 	case !j.Complete() && run.Phase == prow.Ended:
