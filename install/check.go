@@ -6,6 +6,8 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+
+	corev1 "k8s.io/api/core/v1"
 )
 
 // Path is where the API server has o.
@@ -96,30 +98,40 @@ func compare(path string, want, have any) []Difference {
 	return []Difference{{strings.TrimPrefix(path, "."), want, have}}
 }
 
-// Content are the Secret and the ConfigMaps that an installation needs, without
+// Content are the Secrets and the ConfigMaps that an installation needs, without
 // what is in them: the keys that must be there.
 func Content(o Options) ([]Object, error) {
 	if err := o.complete(); err != nil {
 		return nil, err
 	}
-	keys := map[string]any{keyHMAC: nil, o.keyForge(): nil}
+	keys := []string{keyHMAC, o.keyForge()}
 	if o.Database {
-		keys[keyDatabase] = nil
+		keys = append(keys, keyDatabase)
 	}
 	if len(o.BucketCredentials) > 0 {
-		keys[keyBucket] = nil
+		keys = append(keys, keyBucket)
 	}
 	for _, f := range o.Jenkins.files() {
-		keys[f.key] = nil
+		keys = append(keys, f.key)
 	}
-	of := func(kind, name string, keys map[string]any) Object {
-		return Object{"apiVersion": "v1", "kind": kind, "metadata": map[string]any{"name": name, "namespace": o.Namespace}, "data": keys}
+	of := func(kind, namespace, name string, keys ...string) Object {
+		data := map[string]any{}
+		for _, k := range keys {
+			data[k] = nil
+		}
+		return Object{"apiVersion": "v1", "kind": kind, "metadata": map[string]any{"name": name, "namespace": namespace}, "data": data}
 	}
 	out := []Object{
-		of("Secret", secret, keys), of("ConfigMap", configMap, map[string]any{"config.yaml": nil}), of("ConfigMap", pluginsMap, map[string]any{"plugins.yaml": nil}),
+		of("Secret", o.Namespace, secret, keys...), of("ConfigMap", o.Namespace, configMap, "config.yaml"), of("ConfigMap", o.Namespace, pluginsMap, "plugins.yaml"),
+	}
+	if len(o.BucketCredentials) > 0 {
+		out = append(out, of("Secret", o.PodNamespace, bucketSecret, keyBucketOfJobs))
+	}
+	if len(o.RegistryCredentials) > 0 {
+		out = append(out, of("Secret", o.Namespace, registrySecret, corev1.DockerConfigJsonKey), of("Secret", o.PodNamespace, registrySecret, corev1.DockerConfigJsonKey))
 	}
 	if o.KubeconfigSecret != "" {
-		out = append(out, of("Secret", o.KubeconfigSecret, nil))
+		out = append(out, of("Secret", o.Namespace, o.KubeconfigSecret))
 	}
 	return out, nil
 }

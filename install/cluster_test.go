@@ -43,6 +43,7 @@ func TestApply(t *testing.T) {
 		{"split", func(o *install.Options) {
 			o.HA, o.IngressClass, o.TLSSecret, o.Namespace, o.PodNamespace = true, "nginx", "prow-tls", "prow-ha", "jobs-ha"
 			o.BucketCredentials, o.DatabaseURL = []byte("{}"), []byte("postgres://db")
+			o.RegistryCredentials = []byte(`{"auths":{"r.example.com":{"auth":"eDp5"}}}`)
 			o.Tekton, o.Jenkins = true, install.Jenkins{URL: "http://jenkins", Bearer: []byte("b")}
 		}},
 	} {

@@ -200,6 +200,38 @@ func TestJenkinsLease(t *testing.T) {
 	}
 }
 
+// What images are pulled with is where pods are that need it, Prow's and those of
+// jobs.
+func TestRegistry(t *testing.T) {
+	t.Parallel()
+	o := options()
+	o.RegistryCredentials = []byte(`{"auths":{"registry.example.com":{"auth":"eDp5"}}}`)
+	o.BucketCredentials = []byte("{}")
+	objects := render(t, o)
+	for account, ns := range map[string]string{"prow/prow": "prow", "test-pods/default": "test-pods"} {
+		if got := fmt.Sprint(at(find(objects, "ServiceAccount "+account), "imagePullSecrets")); got != "[map[name:prow-registry]]" {
+			t.Errorf("%s pulls with %s", account, got)
+		}
+		s := find(objects, "Secret "+ns+"/prow-registry")
+		if text, _ := at(s, "data", ".dockerconfigjson").(string); at(s, "type") != "kubernetes.io/dockerconfigjson" || string(decode(t, text)) != string(o.RegistryCredentials) {
+			t.Errorf("in %s there is %v", ns, s)
+		}
+	}
+	asked, err := install.Content(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"Secret prow/prow-registry", "Secret test-pods/prow-registry", "Secret test-pods/prow-bucket"} {
+		if want := find(asked, name); want == nil || len(install.Missing(want, install.Object{})) != 1 || len(install.Missing(want, find(objects, name))) != 0 {
+			t.Errorf("--check asks for %v of %s", want, name)
+		}
+	}
+	o.Upgrade = true
+	if find(render(t, o), "Secret prow/prow-registry") != nil || find(render(t, o), "ServiceAccount test-pods/default") == nil {
+		t.Error("an upgrade prints Secrets, or forgets who uses them")
+	}
+}
+
 // The starter is a configuration that Prow serves without complaint.
 func TestStarter(t *testing.T) {
 	t.Parallel()
@@ -260,6 +292,8 @@ func TestRefused(t *testing.T) {
 		"Jenkins by half a certificate":         {func(o *install.Options) { o.Jenkins.URL, o.Jenkins.Key = "http://j", []byte("k") }, []string{"--jenkins-cert-file and --jenkins-key-file go together"}},
 		"Jenkins without an entry":              {func(o *install.Options) { o.Jenkins.URL, o.Config = "http://j", []byte("pod_namespace: p") }, []string{"add jenkins_operators: [{max_concurrency: 30}]"}},
 		"Jenkins of an entry that is not there": {func(o *install.Options) { o.Jenkins.URL, o.Jenkins.Selector = "http://j", "on=fast" }, []string{"no entry of jenkins_operators has this label_selector"}},
+		"no config.json":                        {func(o *install.Options) { o.RegistryCredentials = []byte("user:password") }, []string{"as docker login or podman login writes it"}},
+		"a config.json that is empty":           {func(o *install.Options) { o.RegistryCredentials = []byte(`{"credsStore":"desktop"}`) }, []string{"of no use to nodes"}},
 		"a Secret that has no name":             {func(o *install.Options) { o.KubeconfigSecret = "My Secret" }, []string{"--kubeconfig-secret"}},
 		"no image":                              {func(o *install.Options) { o.Image = "" }, []string{"want an image such as"}},
 	} {

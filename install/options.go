@@ -1,6 +1,7 @@
 package install
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/url"
@@ -45,6 +46,9 @@ type Options struct {
 	// them the pods use what their nodes or service accounts have.
 	Bucket            string
 	BucketCredentials []byte
+	// RegistryCredentials let nodes pull images, of Prow and of jobs: a config.json, as
+	// docker login and podman login write it.
+	RegistryCredentials []byte
 	// DatabaseURL is the address of a Postgres for webhooks and memory. Database says
 	// that there is one whose address is in the Secret already.
 	DatabaseURL []byte
@@ -158,6 +162,10 @@ func (o *Options) completeContent() (faults []error) {
 	}
 	if len(o.BucketCredentials) > 0 && o.bucketFlag() == "" {
 		say("--bucket-credentials-file is of no use without --bucket gs://NAME or s3://NAME")
+	}
+	var docker struct{ Auths map[string]any }
+	if len(o.RegistryCredentials) > 0 && (json.Unmarshal(o.RegistryCredentials, &docker) != nil || len(docker.Auths) == 0) {
+		say(`--registry-credentials-file: want a config.json as docker login or podman login writes it, {"auths": {…}}; one that names a credential helper is of no use to nodes`)
 	}
 	if err := o.jenkinsEntry(); err != nil {
 		faults = append(faults, err)

@@ -68,6 +68,9 @@ func Render(o Options) ([]Object, error) {
 			add(r)
 		}
 	}
+	if len(o.RegistryCredentials) > 0 {
+		add(o.jobsAccount())
+	}
 	if !o.Upgrade {
 		for _, s := range o.secrets() {
 			add(s)
@@ -121,7 +124,7 @@ func (o *Options) namespaces() []*corev1.Namespace {
 func (o *Options) access(p process) []any {
 	out := []any{&corev1.ServiceAccount{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "ServiceAccount"},
-		ObjectMeta: metav1.ObjectMeta{Name: p.name, Namespace: o.Namespace, Labels: o.labels(p.component)},
+		ObjectMeta: metav1.ObjectMeta{Name: p.name, Namespace: o.Namespace, Labels: o.labels(p.component)}, ImagePullSecrets: o.pullSecrets(),
 	}}
 	all := Rules(o.Database, o.Tekton, o.Jenkins.Selector)
 	for _, place := range []Place{OfJobs, OfPods} {
@@ -170,11 +173,36 @@ func (o *Options) secrets() []*corev1.Secret {
 			Type:       corev1.SecretTypeOpaque, Data: data,
 		}
 	}
-	if len(o.BucketCredentials) == 0 {
-		return []*corev1.Secret{of(secret, o.Namespace, data)}
+	out := []*corev1.Secret{of(secret, o.Namespace, data)}
+	if len(o.BucketCredentials) > 0 {
+		data[keyBucket] = o.BucketCredentials
+		out = append(out, of(bucketSecret, o.PodNamespace, map[string][]byte{keyBucketOfJobs: o.BucketCredentials}))
 	}
-	data[keyBucket] = o.BucketCredentials
-	return []*corev1.Secret{of(secret, o.Namespace, data), of(bucketSecret, o.PodNamespace, map[string][]byte{"service-account.json": o.BucketCredentials})}
+	if len(o.RegistryCredentials) > 0 {
+		for _, ns := range []string{o.Namespace, o.PodNamespace} {
+			s := of(registrySecret, ns, map[string][]byte{corev1.DockerConfigJsonKey: o.RegistryCredentials})
+			s.Type = corev1.SecretTypeDockerConfigJson
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// pullSecrets are what a service account gives its pods to pull images with.
+func (o *Options) pullSecrets() []corev1.LocalObjectReference {
+	if len(o.RegistryCredentials) == 0 {
+		return nil
+	}
+	return []corev1.LocalObjectReference{{Name: registrySecret}}
+}
+
+// jobsAccount is the service account that pods of jobs have which name none.
+func (o *Options) jobsAccount() *corev1.ServiceAccount {
+	return &corev1.ServiceAccount{
+		TypeMeta:         metav1.TypeMeta{APIVersion: "v1", Kind: "ServiceAccount"},
+		ObjectMeta:       metav1.ObjectMeta{Name: "default", Namespace: o.PodNamespace, Labels: map[string]string{labelPartOf: "prow", labelManagedBy: manager}},
+		ImagePullSecrets: o.pullSecrets(),
+	}
 }
 
 // NewHMAC makes a webhook secret.

@@ -60,6 +60,8 @@ const (
 	dataDir = "/data"
 	// bucketSecret is in the namespace of pods.
 	bucketSecret = "prow-bucket"
+	// registrySecret is in both namespaces.
+	registrySecret = "prow-registry"
 )
 
 // Keys of the Secret.
@@ -69,6 +71,8 @@ const (
 	keyApp      = "app-key"
 	keyDatabase = "database-url"
 	keyBucket   = "bucket"
+	// keyBucketOfJobs is in the other Secret.
+	keyBucketOfJobs = "service-account.json"
 )
 
 func (o *Options) deployment(p process) *appsv1.Deployment {

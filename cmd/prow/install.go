@@ -20,6 +20,7 @@ import (
 type installFlags struct {
 	install.Options
 	token, hmac, bucket, database string // files
+	registry                      string
 	config, plugins, jobs         string
 	appKey                        string
 	jenkins                       jenkinsFiles
@@ -36,6 +37,7 @@ func (i *installFlags) add(f *pflag.FlagSet) {
 	f.StringVar(&i.URL, "url", "", "how people and GitHub reach Prow, for example https://prow.example.com")
 	f.StringVar(&i.Bucket, "bucket", "", "where logs and artifacts of jobs go: gs://NAME, s3://NAME or azblob://NAME")
 	f.StringVar(&i.bucket, "bucket-credentials-file", "", "what opens it, for Prow and for jobs: a Google service account, or region, endpoint and keys for S3, as JSON (default: what nodes and service accounts have)")
+	f.StringVar(&i.registry, "registry-credentials-file", "", "what nodes pull images with, of Prow and of jobs: a config.json as docker login writes it (default: what nodes have)")
 	f.StringVar(&i.Namespace, "namespace", install.DefaultNamespace, "namespace of Prow itself")
 	f.StringVar(&i.PodNamespace, "pod-namespace", "", "namespace where jobs run (default that of --config, or "+install.DefaultPodNamespace+")")
 	f.StringVar(&i.Image, "image", "prow.local/prow:"+version, "Prow's image; see docs/images.md")
@@ -84,6 +86,7 @@ func (i *installFlags) options() (install.Options, error) {
 	o.Token, o.HMAC = read("github-token-file", i.token, true), read("hmac", i.hmac, true)
 	o.AppKey = read("github-app-private-key-file", i.appKey, false)
 	o.BucketCredentials, o.DatabaseURL = read("bucket-credentials-file", i.bucket, false), read("database-url-file", i.database, true)
+	o.RegistryCredentials = read("registry-credentials-file", i.registry, false)
 	i.jenkins.read(&o.Jenkins, read)
 	o.Config, o.Plugins = read("config", i.config, false), read("plugins", i.plugins, false)
 	var err error
