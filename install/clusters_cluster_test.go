@@ -21,8 +21,9 @@ import (
 )
 
 // How each build cluster is stands on the page of the system and in the file that
-// plank.build_cluster_status_file names; those that are away hold up nothing.
-func TestBuildClustersAreTold(t *testing.T) {
+// plank.build_cluster_status_file names; those that are away hold up nothing, and
+// the scheduler may send their jobs elsewhere.
+func TestBuildClusters(t *testing.T) {
 	for _, d := range [][]byte{kube.CRD, kube.StateCRD} {
 		if err := shared.Apply(t.Context(), d); err != nil {
 			t.Fatal(err)
@@ -55,7 +56,7 @@ contexts: [{name: default, context: {cluster: good, user: admin}}, {name: away, 
 	o := server.Options{
 		Data: filepath.Join(dir, "data"), Addr: "127.0.0.1:0", Only: []string{"plank", "deck"}, Engine: server.Kubernetes,
 		Paths: config.Paths{
-			Config:       file("config.yaml", fmt.Sprintf("prowjob_namespace: clusters\npod_namespace: clusters\nplank: {build_cluster_status_file: %q}\n", status)),
+			Config:       file("config.yaml", fmt.Sprintf("prowjob_namespace: clusters\npod_namespace: clusters\nplank: {build_cluster_status_file: %q}\nscheduler: {enabled: true, failover: {mappings: {away: default}}}\n", status)),
 			PluginConfig: file("plugins.yaml", "{}"),
 		},
 		ForgeAPI: w.Hub.API(), ForgeGraphQL: w.URL + "/graphql", ForgeURL: w.URL,
@@ -83,6 +84,19 @@ contexts: [{name: default, context: {cluster: good, user: admin}}, {name: away, 
 		if err := x.Close(); err != nil {
 			t.Error(err)
 		}
+	})
+	const job = "{apiVersion: prow.k8s.io/v1, kind: ProwJob, metadata: {name: moved}, status: {state: scheduling},\n" +
+		"spec: {type: periodic, agent: kubernetes, job: moved, cluster: away, pod_spec: {containers: [{image: i, command: [c]}]}}}"
+	if _, err := shared.Kubectl(t.Context(), []byte(job), "-n", "clusters", "create", "-f", "-"); err != nil {
+		t.Fatal(err)
+	}
+	w.Eventually("a job of a cluster that is away runs on another", func() bool {
+		out, err := shared.Kubectl(t.Context(), nil, "-n", "clusters", "get", "pj/moved", "-o", "jsonpath={.spec.cluster} {.status.state}")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = shared.Kubectl(t.Context(), nil, "-n", "clusters", "get", "pod/moved")
+		return out == "default pending" && err == nil
 	})
 	var states map[string]string
 	w.Eventually("the status file is written", func() bool {
