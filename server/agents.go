@@ -94,9 +94,28 @@ func (s *Server) elsewhere(builds *plank.BuildIDs) (parts []part, err error) {
 			Jobs: s.state.Jobs, Jenkins: s.jenkins, Journal: s.state.Journal, Config: s.live.Current, Selector: o.Selector,
 			BuildID: builds.Next, Metrics: counts, Now: s.o.Now, Log: s.log(jenkinsComponent),
 		}
-		parts = append(parts, part{name: jenkinsComponent, run: w.Run})
+		parts = append(parts, part{name: jenkinsComponent, run: s.untilThereIsWork(w)})
 	}
 	return parts, nil
+}
+
+// untilThereIsWork waits where the configuration has no entry for w: one that others
+// changed must not end the components that share this process. A process of the
+// operator alone ends, as the original's does.
+func (s *Server) untilThereIsWork(w *jenkins.Worker) func(context.Context) error {
+	if len(s.o.Only) == 1 {
+		return w.Run
+	}
+	return func(ctx context.Context) error {
+		for range s.live.Watch(ctx) { // the current one first
+			err := w.Run(ctx)
+			if !errors.Is(err, jenkins.ErrNoOperator) {
+				return err
+			}
+			s.log(jenkinsComponent).Error("nobody runs jobs of Jenkins until the configuration is changed", "err", err)
+		}
+		return nil
+	}
 }
 
 // pipeline runs jobs of Tekton.

@@ -55,11 +55,11 @@ func TestJenkinsInTheHouse(t *testing.T) {
 	file := filepath.Join(dir, "config.yaml")
 	write := func(more string) {
 		t.Helper()
-		if err := os.WriteFile(file, []byte("jenkins_operators: [{}]\n"+more), 0o600); err != nil {
+		if err := os.WriteFile(file, []byte(more), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	write("")
+	write("{}\n") // no entry for Jenkins yet: the others work
 	plugins := filepath.Join(dir, "plugins.yaml")
 	if err := os.WriteFile(plugins, []byte("{}"), 0o600); err != nil {
 		t.Fatal(err)
@@ -95,6 +95,11 @@ func TestJenkinsInTheHouse(t *testing.T) {
 	if err := s.state.Jobs.Create(ctx, j); err != nil {
 		t.Fatal(err)
 	}
+	within(t, "the pages answer", func() bool {
+		res, err := http.Get("http://" + ln.Addr().String() + "/healthz") //nolint:noctx // it ends with the server
+		return err == nil && res.Body.Close() == nil && res.StatusCode == http.StatusOK
+	})
+	write("jenkins_operators: [{}]\n")
 	within(t, "the job passes", func() bool {
 		now, err := s.state.Jobs.Get(ctx, "a")
 		return err == nil && now.Status.State == prow.Success && now.Status.JenkinsBuildID == "7" && now.Status.URL == far.URL+"/job/unit/7/"
@@ -122,7 +127,7 @@ func TestJenkinsInTheHouse(t *testing.T) {
 	if b, err := io.ReadAll(res.Body); err != nil || string(b) != "built by Jenkins\n" {
 		t.Errorf("served as %q, %v", b, err)
 	}
-	write("deck: {external_agent_logs: [{agent: jenkins, url_template: '" + elsewhere.URL + "/{{.Spec.Job}}/{{.Status.JenkinsBuildID}}'}]}\n")
+	write("jenkins_operators: [{}]\ndeck: {external_agent_logs: [{agent: jenkins, url_template: '" + elsewhere.URL + "/{{.Spec.Job}}/{{.Status.JenkinsBuildID}}'}]}\n")
 	within(t, "the log is read where the configuration says", func() bool { return read() == "log at /unit/7" })
 }
 
