@@ -232,6 +232,33 @@ func TestRegistry(t *testing.T) {
 	}
 }
 
+// A build cluster gets an account, out of the reach of jobs, and what jobs use; of
+// Prow itself nothing.
+func TestBuildCluster(t *testing.T) {
+	t.Parallel()
+	objects, err := install.RenderBuildCluster(install.Options{Bucket: "s3://b", BucketCredentials: []byte("{}"), RegistryCredentials: []byte(`{"auths":{"r":{}}}`)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, o := range objects {
+		got = append(got, o.String())
+	}
+	want := []string{
+		"Namespace prow", "Namespace test-pods", "ServiceAccount prow/prow", "Role test-pods/prow", "RoleBinding test-pods/prow",
+		"ServiceAccount test-pods/default", "Secret prow/prow-token", "Secret test-pods/prow-bucket", "Secret test-pods/prow-registry",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q\nwant %q", got, want)
+	}
+	_, err = install.RenderBuildCluster(install.Options{Namespace: "x", PodNamespace: "x", Bucket: "logs"})
+	for _, want := range []string{"where a job could use Prow's Secrets", "want gs://NAME"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %q in it", err, want)
+		}
+	}
+}
+
 // The starter is a configuration that Prow serves without complaint.
 func TestStarter(t *testing.T) {
 	t.Parallel()

@@ -157,6 +157,16 @@ func (o *Options) completeContent() (faults []error) {
 	if len(o.Config) == 0 && o.Bucket == "" {
 		say("where logs and artifacts of jobs go is not known: give --bucket gs://NAME, s3://NAME or azblob://NAME, or your own --config")
 	}
+	faults = append(faults, o.credentialFaults()...)
+	if err := o.jenkinsEntry(); err != nil {
+		faults = append(faults, err)
+	}
+	return faults
+}
+
+// credentialFaults says what is wrong with what jobs use.
+func (o *Options) credentialFaults() (faults []error) {
+	say := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
 	if scheme, _, ok := strings.Cut(o.Bucket, "://"); o.Bucket != "" && (!ok || !slices.Contains([]string{"gs", "s3", "azblob"}, scheme)) {
 		say("--bucket %q: want gs://NAME, s3://NAME or azblob://NAME", o.Bucket)
 	}
@@ -166,9 +176,6 @@ func (o *Options) completeContent() (faults []error) {
 	var docker struct{ Auths map[string]any }
 	if len(o.RegistryCredentials) > 0 && (json.Unmarshal(o.RegistryCredentials, &docker) != nil || len(docker.Auths) == 0) {
 		say(`--registry-credentials-file: want a config.json as docker login or podman login writes it, {"auths": {…}}; one that names a credential helper is of no use to nodes`)
-	}
-	if err := o.jenkinsEntry(); err != nil {
-		faults = append(faults, err)
 	}
 	return faults
 }

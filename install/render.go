@@ -121,13 +121,16 @@ func (o *Options) namespaces() []*corev1.Namespace {
 }
 
 // access is the service account of a process, and what it may do.
-func (o *Options) access(p process) []any {
+func (o *Options) access(p process) []any { return o.accessTo(p, OfJobs, OfPods) }
+
+// accessTo is the same for some of the places.
+func (o *Options) accessTo(p process, places ...Place) []any {
 	out := []any{&corev1.ServiceAccount{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "ServiceAccount"},
 		ObjectMeta: metav1.ObjectMeta{Name: p.name, Namespace: o.Namespace, Labels: o.labels(p.component)}, ImagePullSecrets: o.pullSecrets(),
 	}}
 	all := Rules(o.Database, o.Tekton, o.Jenkins.Selector)
-	for _, place := range []Place{OfJobs, OfPods} {
+	for _, place := range places {
 		var rules []Rule
 		for _, r := range all {
 			if r.In == place && p.any(r.Component) {

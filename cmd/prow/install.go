@@ -215,7 +215,7 @@ the rest.`,
 		}
 	}
 	clusterFlags(f, &at)
-	cmd.AddCommand(installConfigCommand())
+	cmd.AddCommand(installConfigCommand(), installBuildClusterCommand())
 	return cmd
 }
 
@@ -254,6 +254,41 @@ keeps a copy of at most 256 KiB.`,
 	f.StringVar(&i.config, "config", "", "config.yaml")
 	f.StringVar(&i.plugins, "plugins", "", "plugins.yaml")
 	f.StringVar(&i.jobs, "job-config", "", "file or folder of jobs")
+	f.StringVarP(&i.output, "output", "o", "yaml", "yaml or json")
+	return cmd
+}
+
+// installBuildClusterCommand prints what a cluster needs in which only jobs run.
+func installBuildClusterCommand() *cobra.Command {
+	var i installFlags
+	cmd := &cobra.Command{
+		Use:   "build-cluster",
+		Short: "Print what a build cluster needs, where jobs run and Prow does not",
+		Long: `Prints a namespace for pods of jobs, an account for Prow with rights on those pods
+and no other, a Secret that the cluster fills with a token of that account, and
+Secrets for the jobs. docs/kubernetes.md tells how to make a kubeconfig of it.`,
+		Example: `  prow install build-cluster --bucket gs://my-logs --bucket-credentials-file service-account.json |
+      kubectl --context build01 apply -f -`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			o, err := i.options()
+			if err != nil {
+				return err
+			}
+			objects, err := install.RenderBuildCluster(o)
+			if err != nil {
+				return err
+			}
+			return i.print(cmd.OutOrStdout(), objects)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&i.Namespace, "namespace", install.DefaultNamespace, "namespace of the account")
+	f.StringVar(&i.PodNamespace, "pod-namespace", "", "namespace where jobs run, pod_namespace of the configuration (default "+install.DefaultPodNamespace+")")
+	f.StringVar(&i.Bucket, "bucket", "", "where logs and artifacts of jobs go: gs://NAME or s3://NAME")
+	f.StringVar(&i.bucket, "bucket-credentials-file", "", "what opens it, for jobs")
+	f.StringVar(&i.registry, "registry-credentials-file", "", "what nodes pull images with: a config.json as docker login writes it")
+	f.BoolVar(&i.Tekton, "tekton", false, "let jobs of the agent tekton-pipeline run there")
 	f.StringVarP(&i.output, "output", "o", "yaml", "yaml or json")
 	return cmd
 }
