@@ -12,6 +12,7 @@ const (
 	StartedFile      = "started.json"
 	FinishedFile     = "finished.json"
 	ProwJobFile      = "prowjob.json"
+	PodInfoFile      = "podinfo.json" // a PodInfo, of runs that are pods
 	CloneRecordsFile = "clone-records.json"
 	CloneLogFile     = "clone-log.txt"
 	BuildLogFile     = "build-log.txt" // "<container>-build-log.txt" if the job has several

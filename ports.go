@@ -184,6 +184,17 @@ type Run struct {
 	Finished   time.Time
 }
 
+// Pods tells of runs that are pods what a Runner has no words for. It follows
+// nothing: each call asks the cluster that j names.
+type Pods interface {
+	// Pod returns what is known of the pod of j's build, and comes with an error
+	// for what could not be had of it. A pod that is gone, or is another build's,
+	// is left out; the events that still name it are not. If there is nothing at
+	// all, the error is fs.ErrNotExist. It may be called concurrently, and a cluster
+	// that does not answer holds up one caller at a time.
+	Pod(ctx context.Context, j *Job) (PodInfo, error)
+}
+
 // Artifacts keeps what jobs leave behind: a directory, or a bucket. Names are
 // slash separated, as in Dir. The fs.FS also serves fs.ReadDirFS and fs.StatFS,
 // and its regular files serve io.ReaderAt and io.Seeker.

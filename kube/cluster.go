@@ -11,15 +11,13 @@ import (
 	"time"
 
 	prow "github.com/prow-ci/prow"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/client-go/rest"
 )
 
 // cluster is one build cluster.
 type cluster struct {
-	alias  string
+	contact
 	config *rest.Config
-	api    *api
 	path   string   // of its pods, or of Tekton's API
 	served []string // versions of Tekton's API
 	only   string   // namespace of the PipelineRuns that may be seen; "" is all
@@ -27,6 +25,12 @@ type cluster struct {
 	mirror *reflection
 	stop   context.CancelFunc
 	done   chan struct{}
+}
+
+// contact is the way to the API server of a build cluster.
+type contact struct {
+	alias string
+	api   *api
 
 	// silent says that the last call got no answer. Then one call at a time tries
 	// whether that is still so, and all others fail at once: who works for all
@@ -49,7 +53,7 @@ func follow(alias string, config *rest.Config, namespace string, log *slog.Logge
 	// The list of a large cluster may take its time, a call may not.
 	lists := *api
 	api.tries, api.timeout = clusterTries, clusterTimeout
-	c := &cluster{alias: alias, config: config, api: api, path: "/api/v1/namespaces/" + namespace + "/pods",
+	c := &cluster{contact: contact{alias: alias, api: api}, config: config, path: "/api/v1/namespaces/" + namespace + "/pods",
 		runs: newRuns(log, tell), done: make(chan struct{})}
 	c.mirror = &reflection{api: &lists, path: c.path, mirror: c.runs, log: log,
 		query: url.Values{"labelSelector": {prow.LabelCreatedByProw + "=true"}}}
@@ -83,6 +87,10 @@ func (c *cluster) call(ctx context.Context, r request) ([]byte, error) {
 	if err := c.healthy(); err != nil {
 		return nil, err
 	}
+	return c.contact.call(ctx, r)
+}
+
+func (c *contact) call(ctx context.Context, r request) ([]byte, error) {
 	if c.silent.Load() {
 		if !c.probing.TryLock() {
 			return nil, fmt.Errorf("cluster %s does not answer", c.alias)
@@ -94,9 +102,8 @@ func (c *cluster) call(ctx context.Context, r request) ([]byte, error) {
 		c.silent.Store(false)
 		return answer, nil
 	}
-	var s apierrors.APIStatus
-	if ctx.Err() == nil {
-		c.silent.Store(!errors.As(err, &s))
+	if !errors.Is(ctx.Err(), context.Canceled) { // whose patience ended has heard nothing either
+		c.silent.Store(!answered(err))
 	}
 	return nil, fmt.Errorf("cluster %s: %w", c.alias, err)
 }

@@ -91,7 +91,7 @@ func followPipelines(alias string, config *rest.Config, home string, log *slog.L
 	}
 	lists := *api
 	api.tries, api.timeout = clusterTries, clusterTimeout
-	c := &cluster{alias: alias, config: config, api: api, runs: newRuns(log, tell), done: make(chan struct{})}
+	c := &cluster{contact: contact{alias: alias, api: api}, config: config, runs: newRuns(log, tell), done: make(chan struct{})}
 	c.runs.read = readPipeline
 	c.mirror = &reflection{api: &lists, mirror: own{c.runs, home}, log: log, query: url.Values{"labelSelector": {prow.LabelCreatedByProw + "=true"}}}
 	ctx, stop := context.WithCancel(context.Background()) // it lives until it is stopped
