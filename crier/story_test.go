@@ -31,6 +31,7 @@ type story struct {
 	cfg  *config.Config
 	db   *sqlite.DB
 	art  prow.Artifacts
+	pods prow.Pods
 	end  func()
 }
 
@@ -61,7 +62,7 @@ const window = 300 * time.Millisecond
 func (s *story) start() {
 	ctx, cancel := context.WithCancel(s.t.Context())
 	w := &Worker{
-		Jobs: s.db.Jobs, Forge: s.Forge(), Artifacts: s.art, Memory: s.db.Memory, Journal: s.db.Journal, Window: window,
+		Jobs: s.db.Jobs, Forge: s.Forge(), Artifacts: s.art, Pods: s.pods, Memory: s.db.Memory, Journal: s.db.Journal, Window: window,
 		Config: func() *config.Config { return s.cfg }, Log: slog.New(slog.DiscardHandler), Now: time.Now, Metrics: NewMetrics(),
 	}
 	done := make(chan error)

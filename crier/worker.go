@@ -19,6 +19,7 @@ const (
 	gitHubReporter  = prow.GitHubReporter
 	commentReporter = "github-comment-reporter"
 	storageReporter = "gcsreporter"
+	podReporter     = "gcsk8sreporter"
 )
 
 // Worker reports jobs.
@@ -27,6 +28,7 @@ type Worker struct {
 	Forge     prow.Forge
 	Artifacts prow.Artifacts // nil: no files
 	Buckets   bool           // names in Artifacts are those of prow.Place, not of prow.Dir
+	Pods      prow.Pods      // nil: runs are no pods
 	Memory    prow.Memory
 	Journal   prow.Journal
 	Config    func() *config.Config
@@ -103,11 +105,14 @@ func (w *Worker) Report(ctx context.Context, id string) (again time.Duration, er
 		told[commentReporter], comment = quiet, !quiet
 		err = errors.Join(err, errQuiet)
 	}
-	err = errors.Join(err, w.record(ctx, j, told))
 	if comment {
 		w.comments.Ring(pullOf(j).String())
 	}
-	return again, err
+	kept, againPod, errPod := w.keepPod(ctx, j)
+	if told[podReporter] = kept; againPod > 0 && (again == 0 || againPod < again) {
+		again = againPod
+	}
+	return again, errors.Join(err, errPod, w.record(ctx, j, told))
 }
 
 // tooYoung says how long to wait before telling that a job waits: most start at

@@ -158,9 +158,16 @@ func podRules(component string) []Rule {
 			Verb{"delete", "to remove a pod that no node took, or that is to be started again"})
 	case "sinker":
 		pods.Verbs = append(see, Verb{"delete", "to delete old pods and those without a job"}, Verb{"patch", "to drop finalizers that the original left on them"})
+	case "crier":
+		pods.Verbs = []Verb{{"get", "to keep what became of the pod of a run"}}
+		return []Rule{pods, {Component: component, In: OfPods, Resource: "events", Verbs: []Verb{{"list", "to keep what was told of it"}}}}
 	case "deck":
-		pods.Verbs = see
-		return []Rule{pods, {Component: component, In: OfPods, Resource: "pods/log", Verbs: []Verb{{"get", "to show the log of a running job"}}}}
+		pods.Verbs = append(see, Verb{"get", "to show how the pod of a run stands"})
+		return []Rule{
+			pods,
+			{Component: component, In: OfPods, Resource: "pods/log", Verbs: []Verb{{"get", "to show the log of a running job"}}},
+			{Component: component, In: OfPods, Resource: "events", Verbs: []Verb{{"list", "to show what is told of it"}}},
+		}
 	default:
 		return nil
 	}

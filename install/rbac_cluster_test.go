@@ -125,7 +125,11 @@ func duties() []duty {
 		{"pods create", func(ctx context.Context, a *actor) error {
 			return a.withPods(ctx, func(r *kube.Runner) error { return r.Start(ctx, script(a.name("run"))) })
 		}},
-		{"pods get", func(ctx context.Context, a *actor) error { // before it was killed it had created the pod
+		{"pods get", func(ctx context.Context, a *actor) error {
+			if a.component != "plank" {
+				return a.inspect(ctx)
+			}
+			// before it was killed it had created the pod
 			return a.withPods(ctx, func(r *kube.Runner) error { return r.Start(ctx, script(a.pod(ctx))) })
 		}},
 		{"pods patch", func(ctx context.Context, a *actor) error {
@@ -141,6 +145,7 @@ func duties() []duty {
 			id := a.pod(ctx)
 			return a.withPods(ctx, func(r *kube.Runner) error { return r.Remove(ctx, id) })
 		}},
+		{"events list", func(ctx context.Context, a *actor) error { return a.inspect(ctx) }},
 		{"pods/log get", func(ctx context.Context, a *actor) error {
 			id := a.pod(ctx)
 			a.bind(ctx, id)
@@ -318,6 +323,17 @@ func (a *actor) withPods(ctx context.Context, do func(*kube.Runner) error) error
 		return err
 	}
 	return do(r)
+}
+
+// inspect looks at all there is to know of a pod.
+func (a *actor) inspect(ctx context.Context) error {
+	p, err := kube.NewPods(map[string]*rest.Config{"default": a.as}, a.pods, time.Now)
+	a.must(err)
+	info, err := p.Pod(ctx, script(a.pod(ctx)))
+	if err == nil && info.Pod == nil {
+		err = errors.New("the pod is not there")
+	}
+	return err
 }
 
 // lead holds the lead for a moment.

@@ -56,7 +56,7 @@ func (s *Server) openCluster(ctx context.Context) (*state, error) {
 	if err := s.openMemory(ctx, st, clusters, cfg); err != nil {
 		return st, err
 	}
-	if o.runs("plank") || o.runs("sinker") || o.runs("deck") || o.runs(pipelineComponent) {
+	if slices.ContainsFunc([]string{"plank", "crier", "sinker", "deck", pipelineComponent}, o.runs) {
 		if err := s.openPods(ctx, st, jobs, files, clusters, cfg); err != nil {
 			return st, err
 		}
@@ -110,17 +110,25 @@ func (s *Server) openPods(ctx context.Context, st *state, jobs *kube.Jobs, files
 		Clusters: clusters.Build, Namespace: cfg.PodNamespace, ClusterOf: clusterOf(jobs), Pod: podspec.Options{}, Log: log, Now: s.o.Now,
 	}
 	st.pipelines = &pipelines{o: o}
-	set := st.pipelines.setClusters
-	if s.o.runs("plank") || s.o.runs("sinker") || s.o.runs("deck") { // who runs pipelines need not see pods
+	pods, err := kube.NewPods(clusters.Build, cfg.PodNamespace, s.o.Now)
+	if err != nil {
+		return err
+	}
+	st.Pods = pods
+	set := func(c *kube.Clusters) error {
+		return errors.Join(pods.SetClusters(c.Build), st.pipelines.setClusters(c))
+	}
+	if slices.ContainsFunc([]string{"plank", "sinker", "deck"}, s.o.runs) { // others need not follow pods
 		runner, err := kube.NewRunner(o)
 		if err != nil {
 			return err
 		}
 		st.Runner, st.build = runner, &buildClusters{runner: runner, broken: clusters.Broken}
 		st.close = append(st.close, runner.Close)
+		others := set
 		set = func(c *kube.Clusters) error {
 			st.build.setBroken(c.Broken)
-			return errors.Join(runner.SetClusters(c.Build), st.pipelines.setClusters(c))
+			return errors.Join(runner.SetClusters(c.Build), others(c))
 		}
 	}
 	follow, stop := context.WithCancel(context.WithoutCancel(ctx))

@@ -51,7 +51,7 @@ func (s *Server) join() error {
 		Metrics: registered(s.metrics, plank.NewMetrics()),
 	}
 	reporter := &crier.Worker{
-		Jobs: db.Jobs, Forge: s.forge, Artifacts: s.state.Artifacts, Buckets: s.state.buckets, Memory: db.Memory, Journal: db.Journal, Config: current, Now: now,
+		Jobs: db.Jobs, Forge: s.forge, Artifacts: s.state.Artifacts, Buckets: s.state.buckets, Pods: s.state.Pods, Memory: db.Memory, Journal: db.Journal, Config: current, Now: now,
 		Log: s.log("crier"), Metrics: registered(s.metrics, crier.NewMetrics()),
 	}
 	sweeper := &sinker.Worker{

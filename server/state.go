@@ -21,6 +21,7 @@ type state struct {
 	Memory    prow.Memory
 	Journal   prow.Journal
 	Runner    prow.Runner
+	Pods      prow.Pods // nil: runs are no pods
 	Artifacts prow.Artifacts
 
 	pipelines *pipelines // of Tekton; nil: there are none
