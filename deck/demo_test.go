@@ -9,9 +9,11 @@ import (
 	"io/fs"
 	"iter"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -381,14 +383,16 @@ func full(s *deck.Server) { s.Plugins, s.System = somePlugins(), someSystem }
 // runs is a runner whose runs say what a test makes them say. The tests of deck
 // need output at certain moments, which no real run gives.
 type runs struct {
-	mu   sync.Mutex
-	logs map[string]string
-	done map[string]bool
-	wake chan struct{}
+	mu    sync.Mutex
+	logs  map[string]string   // "ID", or "ID/CONTAINER" of all but the first
+	names map[string][]string // of containers
+	mute  map[string]bool     // no container has begun
+	done  map[string]bool
+	wake  chan struct{}
 }
 
 func newRuns() *runs {
-	return &runs{logs: map[string]string{}, done: map[string]bool{}, wake: make(chan struct{})}
+	return &runs{logs: map[string]string{}, names: map[string][]string{}, mute: map[string]bool{}, done: map[string]bool{}, wake: make(chan struct{})}
 }
 
 func (r *runs) change(f func()) {
@@ -406,10 +410,33 @@ func (r *runs) state(id string) (log string, known, done bool, wake chan struct{
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	log, known = r.logs[id]
-	return log, known, r.done[id], r.wake
+	run, _, _ := strings.Cut(id, "/")
+	return log, known, r.done[run], r.wake
 }
 
-func (r *runs) Logs(ctx context.Context, id, _ string, offset int64, follow bool) (io.ReadCloser, error) {
+// run says which containers a run has, the test's first.
+func (s *site) run(id string, containers ...string) {
+	s.runs.change(func() { s.runs.names[id] = containers })
+}
+
+// at is where the log of a container is.
+func (r *runs) at(id, container string) (string, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.mute[id] {
+		return "", fmt.Errorf("container of run %s is waiting to start", id)
+	}
+	if names := r.names[id]; container == "" || len(names) == 0 || container == names[0] {
+		return id, nil
+	}
+	return id + "/" + container, nil
+}
+
+func (r *runs) Logs(ctx context.Context, id, container string, offset int64, follow bool) (io.ReadCloser, error) {
+	id, err := r.at(id, container)
+	if err != nil {
+		return nil, err
+	}
 	log, known, _, _ := r.state(id)
 	if !known {
 		return nil, fmt.Errorf("run %s: %w", id, errAbsent)
@@ -445,8 +472,11 @@ func (r *runs) Logs(ctx context.Context, id, _ string, offset int64, follow bool
 }
 
 func (r *runs) Look(_ context.Context, id string) (prow.Run, error) {
-	if _, known, done, _ := r.state(id); known && !done {
-		return prow.Run{ID: id, Phase: prow.Running, Doing: "testing"}, nil
+	_, known, done, _ := r.state(id)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if names := r.names[id]; (known || names != nil) && !done {
+		return prow.Run{ID: id, Phase: prow.Running, Doing: "testing", Containers: names}, nil
 	}
 	return prow.Run{}, errAbsent
 }
@@ -455,7 +485,23 @@ func (r *runs) Stop(context.Context, string, string) error { return nil }
 func (r *runs) Remove(context.Context, string) error       { return nil }
 func (r *runs) List(context.Context) ([]prow.Run, error)   { return nil, nil }
 func (r *runs) Watch(ctx context.Context) iter.Seq[string] {
-	return func(func(string) bool) { <-ctx.Done() }
+	return func(yield func(string) bool) {
+		for {
+			r.mu.Lock()
+			ids, wake := slices.Collect(maps.Keys(r.names)), r.wake
+			r.mu.Unlock()
+			for _, id := range ids {
+				if !yield(id) {
+					return
+				}
+			}
+			select {
+			case <-wake:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}
 }
 
 var errAbsent = fmt.Errorf("no such run: %w", fs.ErrNotExist)

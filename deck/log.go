@@ -28,7 +28,7 @@ type runLog struct {
 // logOf finds the log of j: what the runner has while it runs, the artifact
 // afterwards, and the other where that is absent. Absent is fs.ErrNotExist.
 func (s *Server) logOf(ctx context.Context, j *prow.Job, container string) (*runLog, error) {
-	if container != "" && !slices.Contains(containers(j), container) {
+	if container != "" && !slices.Contains(s.choices(j, s.look(ctx, j)), container) {
 		return nil, notFound("This run has no container %s.", "Leave the container out for the first one.", container)
 	}
 	if j.Status.BuildID == "" {
@@ -60,29 +60,57 @@ func (s *Server) runnerLog(ctx context.Context, j *prow.Job, container string) (
 		return s.Runner.Logs(ctx, j.Name, container, offset, false)
 	}
 	f, err := open(ctx, 0)
-	if err != nil {
-		return nil, err
+	if err != nil { // of a container that has not begun, or of a cluster that does not answer, there is no log now
+		return nil, fmt.Errorf("%w: %w", fs.ErrNotExist, err)
 	}
 	return &runLog{name: "run/" + j.Name + "/" + container, open: open}, f.Close()
 }
 
 func (s *Server) artifactLog(_ context.Context, j *prow.Job, container string) (*runLog, error) {
 	name := s.logFile(j, container)
+	if name == "" {
+		return nil, fs.ErrNotExist
+	}
 	if _, err := fs.Stat(s.Artifacts, name); err != nil {
 		return nil, err
 	}
 	return &runLog{name: "file/" + name, whole: j.Complete(), open: s.openFile(name)}, nil
 }
 
-// logFile is where the log of a container is kept.
+// logFile is where the log of a container is kept, or "" if it is not.
 func (s *Server) logFile(j *prow.Job, container string) string {
-	if names := containers(j); len(names) > 1 {
-		if container == "" {
-			container = names[0]
-		}
-		return path.Join(s.dir(j), container+"-"+prow.BuildLogFile)
+	names := containers(j)
+	switch {
+	case container == cloning:
+		return path.Join(s.dir(j), prow.CloneLogFile)
+	case container != "" && !slices.Contains(names, container):
+		return ""
+	case len(names) < 2:
+		return path.Join(s.dir(j), prow.BuildLogFile)
+	case container == "":
+		container = names[0]
 	}
-	return path.Join(s.dir(j), prow.BuildLogFile)
+	return path.Join(s.dir(j), container+"-"+prow.BuildLogFile)
+}
+
+// cloning is the container that clones; what it said is kept, too.
+const cloning = "clonerefs"
+
+// choices names the containers whose log may be had: those of the test, and then
+// the others of its pod, or what is kept of them.
+func (s *Server) choices(j *prow.Job, run prow.Run) []string {
+	out := containers(j)
+	for _, c := range run.Containers {
+		if !slices.Contains(out, c) {
+			out = append(out, c)
+		}
+	}
+	if j.Complete() && j.Status.BuildID != "" && !slices.Contains(out, cloning) {
+		if _, err := fs.Stat(s.Artifacts, s.logFile(j, cloning)); err == nil {
+			out = append(out, cloning)
+		}
+	}
+	return out
 }
 
 // containers names the containers of j's test.
@@ -94,7 +122,7 @@ func containers(j *prow.Job) []string {
 	for _, c := range j.Spec.PodSpec.Containers {
 		out = append(out, c.Name)
 	}
-	if len(out) == 1 && out[0] == "" {
+	if len(out) == 1 { // whatever the job calls it
 		out[0] = "test"
 	}
 	return out

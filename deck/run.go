@@ -129,16 +129,12 @@ func (s *Server) run(r *http.Request) (view, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := runView{Run: rowOf(j, s.Now()), Job: j, Sentence: sentence(j), Containers: containers(j), Container: r.URL.Query().Get("container")}
-	if !j.Complete() && s.Runner != nil {
-		if run, err := s.Runner.Look(ctx, j.Name); err == nil {
-			v.Doing = run.Doing
-			if run.Phase == prow.Waiting && j.Status.State == prow.Pending {
-				v.Sentence = cmp.Or(run.Why, v.Sentence)
-			}
-			if len(run.Containers) > 0 && len(v.Containers) == 0 {
-				v.Containers = run.Containers
-			}
+	run := s.look(ctx, j)
+	v := runView{Run: rowOf(j, s.Now()), Job: j, Sentence: sentence(j), Containers: s.choices(j, run), Container: r.URL.Query().Get("container")}
+	if !j.Complete() {
+		v.Doing = run.Doing
+		if run.Phase == prow.Waiting && j.Status.State == prow.Pending {
+			v.Sentence = cmp.Or(run.Why, v.Sentence)
 		}
 	}
 	v.Steps = s.steps(j, v.Doing)
@@ -164,6 +160,18 @@ func (s *Server) run(r *http.Request) (view, error) {
 		}
 	}
 	return v, s.addLog(r, &v, j)
+}
+
+// look says what the runner has of j; nothing if that cannot be known.
+func (s *Server) look(ctx context.Context, j *prow.Job) prow.Run {
+	if s.Runner == nil {
+		return prow.Run{}
+	}
+	run, err := s.Runner.Look(ctx, j.Name)
+	if err != nil {
+		return prow.Run{}
+	}
+	return run
 }
 
 // sentence says why j is where it is.
