@@ -107,15 +107,17 @@ func (b *browser) picture(name string) {
 var pages = map[string]string{
 	"home": "/", "jobs": "/jobs", "run-failed": "/run/run-unit-7b", "run-running": "/run/run-e2e-7", "run-waiting": "/run/run-e2e-9", "pull": "/pr/acme/boats/7", "pull-queued": "/pr/acme/boats/8",
 	"tide": "/tide", "pool": "/tide/acme/boats/main", "repo": "/repo/acme/boats", "job": "/job/unit", "commands": "/commands", "plugins": "/plugins", "deliveries": "/deliveries",
-	"delivery": "/delivery/d-5", "system": "/system", "api": "/api", "missing": "/run/none",
+	"pod-waiting": "/run/run-fog", "pod-running": "/run/run-rowing", "pod-gone": "/run/run-wreck", "delivery": "/delivery/d-5", "system": "/system", "api": "/api", "missing": "/run/none",
 }
 
 // Every page, on a desktop and on a narrow phone, by day and by night: no
 // horizontal scroll, nothing in the console, text that can be read, and a name
 // for every control.
 func TestPagesInChromium(t *testing.T) {
-	s := newSite(t, full)
+	h, ask := newHarbour(t)
+	s := newSite(t, full, ask)
 	s.story()
+	s.pods(h)
 	b := newBrowser(t)
 	for _, scheme := range []string{"light", "dark"} {
 		b.scheme(scheme)
@@ -227,6 +229,35 @@ func TestFollowingALog(t *testing.T) {
 	s.runs.end("run-e2e-7")
 	s.advance("run-e2e-7", prow.Success, "All of it passed.")
 	b.until("the page says passed", `document.querySelector('h1').innerText.includes('passed') && document.title.includes('passed') && document.getElementById('follow').hidden`)
+}
+
+// What is told of a pod appears on the page by itself; what a reader has folded
+// stays so, and keys unfold it.
+func TestAPodInTheBrowser(t *testing.T) {
+	h, ask := newHarbour(t)
+	s := newSite(t, full, ask)
+	s.pods(h)
+	b := newBrowser(t)
+	b.open(s.url + "/run/run-fog")
+	b.until("why it waits is there", `document.getElementById('hint').innerText.includes('The volume cache cannot be mounted') && document.querySelector('#pod details').open`)
+	eval[bool](b, `document.querySelector('#pod summary').focus(); true`)
+	b.key(" ")
+	b.until("a key folds it", `!document.querySelector('#pod details').open`)
+	b.key(" ")
+	b.until("and unfolds it", `document.querySelector('#pod details').open`)
+	h.change(func() {
+		info := h.pods["run-fog"]
+		info.Events = append(info.Events, tells("FailedSync", "<img src=x onerror=document.title='owned'>", 1, 0))
+		h.pods["run-fog"] = info
+	})
+	b.until("an event appears, as text", `document.querySelector('#pod .story').innerText.includes('<img src=x') && !document.querySelector('#pod img')`)
+	eval[bool](b, `document.querySelector('#pod details').open = false; true`)
+	h.change(func() {
+		info := h.pods["run-fog"]
+		info.Pod.ResourceVersion, info.Pod.Status.ContainerStatuses[0].State = "2", waits("ImagePullBackOff", "not found")
+	})
+	b.until("its container says what is wrong, up front", `document.querySelector('#pod > .lines').innerText.includes('ImagePullBackOff') && document.getElementById('hint').innerText.includes('registry.example/test:1')`)
+	b.until("what was folded stays so", `!document.querySelector('#pod details').open`)
 }
 
 // A run that waits has no log; it appears when the run starts.

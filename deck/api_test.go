@@ -19,8 +19,10 @@ import (
 // Every answer is as the API's own document says.
 func TestAnswersMatchTheDocument(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, full)
+	h, ask := newHarbour(t)
+	s := newSite(t, full, ask)
 	s.story()
+	s.pods(h)
 	doc, err := openapi3.NewLoader().LoadFromData([]byte(s.page("/api/v1/openapi.json")))
 	if err != nil {
 		t.Fatal(err)
@@ -36,7 +38,7 @@ func TestAnswersMatchTheDocument(t *testing.T) {
 	seen := map[string]bool{}
 	for _, call := range []string{
 		"GET /home", "GET /home?me=alice", "GET /jobs", "GET /jobs?state=failed,error&since=1d&limit=1", "GET /jobs?state=purple", "GET /jobs?since=soon", "GET /jobs?pull=x", "GET /jobs?type=odd", "GET /jobs?limit=0",
-		"GET /runs/run-unit-7b", "GET /runs/run-e2e-7", "GET /runs/run-e2e-9", "GET /runs/none", "GET /runs/run-unit-7b/job",
+		"GET /runs/run-unit-7b", "GET /runs/run-e2e-7", "GET /runs/run-e2e-9", "GET /runs/none", "GET /runs/run-fog", "GET /runs/run-wreck", "GET /runs/run-unit-7b/job",
 		"GET /runs/run-unit-7b/lines?from=2&count=3", "GET /runs/run-unit-7b/lines?from=-2", "GET /runs/run-unit-7b/lines?from=x", "GET /runs/run-unit-7b/search", "GET /runs/run-unit-7b/search?q=oars", "GET /runs/run-unit-7b/search?q=/(/", "GET /runs/run-unit-7b/files",
 		"GET /runs/run-unit-7b/log", "GET /runs/run-e2e-9/log", "GET /runs/run-unit-7b/log?container=none",
 		"GET /pulls/acme/boats/7", "GET /pulls/acme/boats/8", "GET /pulls/acme/boats/99", "GET /pulls/acme/boats/0", "GET /pulls/acme/boats/7/why", "GET /pulls/acme/boats/99/why",

@@ -3,8 +3,9 @@
 //
 // Takes: requests. Gives: HTML, JSON, logs, artifacts, streams of changes; it
 // writes only a rerun (a new job), an abort (Job.Advance) and the replay of a
-// delivery. Woken by: readers; Jobs.Watch and Inbox.Watch tell it when to nudge
-// them to look again.
+// delivery. Woken by: readers; Jobs.Watch, Runner.Watch and Inbox.Watch tell it when
+// to nudge them to look again, and of the pod of a run that somebody looks at it asks
+// the cluster every few seconds.
 package deck
 
 import (
@@ -25,6 +26,7 @@ import (
 type Server struct {
 	Jobs      prow.Jobs
 	Runner    prow.Runner // nil: running jobs have no log
+	Pods      prow.Pods   // nil: runs are no pods
 	Artifacts prow.Artifacts
 	Buckets   bool       // names in Artifacts are those of prow.Place, not of prow.Dir
 	Inbox     prow.Inbox // nil: no page of deliveries
@@ -57,6 +59,7 @@ type Server struct {
 	acts     selfCache
 	counts   counted
 	results  testsCache
+	heard    heardPods
 	closing  context.Context
 	closeAll context.CancelFunc
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"strings"
 	"sync"
@@ -60,6 +61,7 @@ type hub struct {
 	subs    map[*sub]bool
 	stop    context.CancelFunc // nil: nothing is watched
 	jobs    map[string]bool    // changed since the last round
+	runs    map[string]bool    // what the runner has of them
 	boxes   map[string]bool    // deliveries
 	planned bool
 }
@@ -80,7 +82,7 @@ func (h *hub) join(ctx context.Context, t topic) *sub {
 	defer h.mu.Unlock()
 	s := &sub{t, make(chan struct{}, 1)}
 	if h.subs == nil {
-		h.subs, h.jobs, h.boxes = map[*sub]bool{}, map[string]bool{}, map[string]bool{}
+		h.subs, h.jobs, h.runs, h.boxes = map[*sub]bool{}, map[string]bool{}, map[string]bool{}, map[string]bool{}
 	}
 	h.subs[s] = true
 	if h.stop == nil {
@@ -120,6 +122,13 @@ func (h *hub) watch(ctx context.Context) {
 			}
 		}()
 	}
+	if h.server.Runner != nil {
+		go func() {
+			for id := range h.server.Runner.Watch(ctx) {
+				h.changed(ctx, h.runs, id)
+			}
+		}()
+	}
 	for id := range h.server.Jobs.Watch(ctx) {
 		h.changed(ctx, h.jobs, id)
 	}
@@ -140,7 +149,9 @@ func (h *hub) round(ctx context.Context) {
 	h.mu.Lock()
 	h.planned = false
 	ids, boxes := keys(h.jobs), len(h.boxes)
+	runs := maps.Clone(h.runs)
 	clear(h.jobs)
+	clear(h.runs)
 	clear(h.boxes)
 	h.mu.Unlock()
 	var jobs []*prow.Job
@@ -155,7 +166,7 @@ func (h *hub) round(ctx context.Context) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for s := range h.subs {
-		if s.topic.concerns(jobs, many, boxes > 0) {
+		if s.topic.concerns(jobs, many, boxes > 0) || runs[s.topic.run] {
 			select {
 			case s.wake <- struct{}{}:
 			default:
@@ -235,9 +246,13 @@ func (t topic) concerns(jobs []*prow.Job, many, boxes bool) bool {
 
 func (s *Server) clock() string { return s.Now().UTC().Format(time.RFC3339Nano) }
 
-// tidePause is how often pages with tide's decisions look again by themselves:
-// nothing tells when a decision is new.
-const tidePause = 2 * time.Second
+// tidePause is how often pages with tide's decisions look again by themselves, and
+// podPause how often a cluster is asked what it tells of a pod that somebody looks
+// at: nothing tells when that is new.
+const (
+	tidePause = 2 * time.Second
+	podPause  = 4 * time.Second
+)
 
 // events tells a reader the time, for clocks differ, and then when to look again:
 // an event "change". It says nothing of what has changed: look, and see.
@@ -254,9 +269,13 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 	out := newStream(w)
 	_ = out.send("time", s.clock())
 	pause := 20 * time.Second
-	if t.tide || t.pull.Number > 0 {
+	switch {
+	case t.tide || t.pull.Number > 0:
 		pause = tidePause
+	case t.run != "" && s.Pods != nil:
+		pause = podPause
 	}
+	mark := s.podMark(ctx, t.run)
 	alive := time.NewTicker(pause)
 	defer alive.Stop()
 	for {
@@ -266,8 +285,10 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 			return
 		case <-me.wake:
 		case <-alive.C:
-			if pause != tidePause {
+			if now := s.podMark(ctx, t.run); pause != tidePause && now == mark {
 				event = ""
+			} else {
+				mark = now
 			}
 		}
 		if out.send(event, s.clock()) != nil || out.wait(ctx, 2*hubPause) != nil {

@@ -26,6 +26,7 @@ type runView struct {
 	ExitCode   int          `json:"exit_code,omitempty"`
 	Containers []string     `json:"containers,omitempty"`
 	Container  string       `json:"container,omitempty"` // whose log
+	Pod        *podView     `json:"pod,omitempty"`
 	Steps      []step       `json:"steps"`
 	Error      *firstError  `json:"first_error,omitempty"`
 	Tests      *testResults `json:"tests,omitempty"`
@@ -137,6 +138,7 @@ func (s *Server) run(r *http.Request) (view, error) {
 			v.Sentence = cmp.Or(run.Why, v.Sentence)
 		}
 	}
+	v.Pod = s.pod(ctx, j, v.Sentence)
 	v.Steps = s.steps(j, v.Doing)
 	v.Forgotten = r.URL.Query().Get("dir") != ""
 	v.Env = environment(j)

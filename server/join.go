@@ -138,7 +138,7 @@ func (s *Server) runURL(j *prow.Job) string {
 func (s *Server) deck(receiver *hook.Worker) *deck.Server {
 	started := s.o.Now()
 	return &deck.Server{
-		Jobs: s.state.Jobs, Runner: s.agents(), Artifacts: s.state.Artifacts, Buckets: s.state.buckets, Inbox: s.state.Inbox, Memory: s.state.Memory, Journal: s.state.Journal,
+		Jobs: s.state.Jobs, Runner: s.agents(), Pods: s.state.Pods, Artifacts: s.state.Artifacts, Buckets: s.state.buckets, Inbox: s.state.Inbox, Memory: s.state.Memory, Journal: s.state.Journal,
 		Forge: s.forge, Config: s.live.Current, Stale: s.stale, Plugins: s.plugins, Help: http.HandlerFunc(receiver.PluginHelp),
 		System: func() deck.System { return s.system(started) }, May: s.may, Now: s.o.Now, Log: s.log("deck"),
 	}
