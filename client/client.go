@@ -107,6 +107,61 @@ type Run struct {
 	Sentence string `json:"sentence"` // why it is where it is
 	Doing    string `json:"doing,omitempty"`
 	Command  string `json:"command"`
+	Pod      *Pod   `json:"pod,omitempty"`
+}
+
+// Pod is what became of the pod of a run.
+type Pod struct {
+	From       string      `json:"from"` // cluster, or file
+	Missing    string      `json:"missing,omitempty"`
+	Hint       string      `json:"hint,omitempty"` // what keeps it from its work, unless the run's sentence says so
+	Cluster    string      `json:"cluster"`
+	Namespace  string      `json:"namespace,omitempty"`
+	Name       string      `json:"name"`
+	Node       string      `json:"node,omitempty"`
+	Phase      string      `json:"phase,omitempty"`
+	Link       string      `json:"link,omitempty"`
+	Containers []Container `json:"containers"`
+	Conditions []Condition `json:"conditions"`
+	Events     []Event     `json:"events"` // newest last
+	Older      int         `json:"older,omitempty"`
+}
+
+// Container is how a container of a pod stands.
+type Container struct {
+	Name     string     `json:"name"`
+	Init     bool       `json:"init,omitempty"`
+	State    string     `json:"state"` // waiting, running, passed or failed
+	Reason   string     `json:"reason,omitempty"`
+	Message  string     `json:"message,omitempty"`
+	ExitCode *int       `json:"exit_code,omitempty"`
+	Restarts int        `json:"restarts,omitempty"`
+	Image    string     `json:"image"`
+	Started  *time.Time `json:"started,omitempty"`
+	Finished *time.Time `json:"finished,omitempty"`
+	Wrong    bool       `json:"wrong,omitempty"` // not by the test's own doing
+}
+
+// Condition is a condition of a pod.
+type Condition struct {
+	Type    string    `json:"type"`
+	Status  string    `json:"status"`
+	Reason  string    `json:"reason,omitempty"`
+	Message string    `json:"message,omitempty"`
+	Since   time.Time `json:"since"`
+	Wrong   bool      `json:"wrong,omitempty"`
+}
+
+// Event is something that was told of a pod.
+type Event struct {
+	Type      string    `json:"type"` // Normal or Warning
+	Reason    string    `json:"reason"`
+	Message   string    `json:"message"`
+	Container string    `json:"container,omitempty"`
+	From      string    `json:"from,omitempty"`
+	Count     int       `json:"count"`
+	First     time.Time `json:"first"`
+	Last      time.Time `json:"last"`
 }
 
 // Run returns one run.

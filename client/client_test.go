@@ -98,6 +98,44 @@ func TestJobs(t *testing.T) {
 	}
 }
 
+// What became of the pod of a run comes with the run.
+func TestPodOfARun(t *testing.T) {
+	t.Parallel()
+	c, db, files := open(t)
+	ctx := t.Context()
+	j := prowtest.Job("a", func(j *prow.Job) { j.Status.BuildID = "7" })
+	if err := errors.Join(j.Advance(prow.Error, prowtest.Epoch, "It was cut off."), db.Jobs.Create(ctx, j)); err != nil {
+		t.Fatal(err)
+	}
+	w, err := files.Create(ctx, prow.Dir(j)+"/podinfo.json")
+	if err == nil {
+		_, err = io.WriteString(w, `{"pod":{"metadata":{"name":"a","namespace":"ns"},"spec":{"nodeName":"n","containers":[{"name":"test","image":"i"}]},"status":{"phase":"Failed","reason":"Evicted","message":"full",
+			"conditions":[{"type":"DisruptionTarget","status":"True","reason":"TerminationByKubelet"}],"containerStatuses":[{"name":"test","restartCount":2,"state":{"terminated":{"exitCode":137,"reason":"OOMKilled"}}}]}},
+			"events":[{"type":"Warning","reason":"Evicted","message":"full","count":3,"lastTimestamp":"2026-01-02T03:04:05Z"}]}`)
+		err = errors.Join(err, w.Close())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	run, err := c.Run(ctx, "a")
+	if err != nil || run.Pod == nil {
+		t.Fatalf("Run = %+v, %v", run, err)
+	}
+	p := run.Pod
+	if p.From != "file" || p.Name != "a" || p.Namespace != "ns" || p.Node != "n" || p.Cluster != "default" || p.Phase != "Failed" || p.Hint != "The node evicted the pod: full." {
+		t.Errorf("the pod is %+v", p)
+	}
+	if x := p.Containers; len(x) != 1 || x[0].State != "failed" || !x[0].Wrong || x[0].Restarts != 2 || x[0].ExitCode == nil || *x[0].ExitCode != 137 || x[0].Reason != "OOMKilled" || x[0].Image != "i" {
+		t.Errorf("its containers are %+v", x)
+	}
+	if x := p.Conditions; len(x) != 1 || !x[0].Wrong || x[0].Type != "DisruptionTarget" || x[0].Reason != "TerminationByKubelet" {
+		t.Errorf("its conditions are %+v", x)
+	}
+	if x := p.Events; len(x) != 1 || x[0].Type != "Warning" || x[0].Reason != "Evicted" || x[0].Count != 3 || x[0].Last.IsZero() {
+		t.Errorf("its events are %+v", x)
+	}
+}
+
 func read(t *testing.T, c *client.Client, id string, offset int64, follow bool) string {
 	t.Helper()
 	r, err := c.Log(t.Context(), id, "", offset, follow)

@@ -229,16 +229,58 @@ func (a *asker) ended(ctx context.Context, id string) (*client.Run, error) {
 }
 
 func whyCommand() *cobra.Command {
-	return command("why ORG/REPO#N", "Say why a pull request does or does not merge", `Says what tide knows of a pull request: the checklist to merge, who can give
+	return command("why ORG/REPO#N|ID", "Say why a pull request does not merge, or how a run stands", `Says what tide knows of a pull request: the checklist to merge, who can give
 what is missing and the command to type, the tests it waits for, and its place
-in the queue. It is the value that tide itself acts on.`, "  prow why kubernetes/kubernetes#42", cobra.ExactArgs(1),
-		func(ctx context.Context, c *client.Client, args []string) (*client.Why, error) {
+in the queue. It is the value that tide itself acts on.
+
+Of the ID of a run it says why that is where it is, and what became of its pod:
+what is not as it should be, and the warnings.`, "  prow why kubernetes/kubernetes#42", cobra.ExactArgs(1),
+		func(ctx context.Context, c *client.Client, args []string) (any, error) {
+			if !strings.ContainsAny(args[0], "/#") {
+				return c.Run(ctx, args[0])
+			}
 			id, err := prow.ParseIssueID(args[0])
 			if err != nil {
 				return nil, err
 			}
 			return c.Why(ctx, id)
-		}, showWhy)
+		},
+		func(w io.Writer, v any) error {
+			if run, ok := v.(*client.Run); ok {
+				return showRun(w, run)
+			}
+			return showWhy(w, v.(*client.Why))
+		})
+}
+
+func showRun(w io.Writer, r *client.Run) error {
+	fmt.Fprintf(w, "%s: %s. %s\n", plain(r.Run.Job), r.Run.Word, plain(r.Sentence))
+	p := r.Pod
+	if p == nil {
+		return nil
+	}
+	for _, text := range []string{p.Hint, p.Missing} {
+		if text != "" {
+			fmt.Fprintf(w, "%s\n", plain(text))
+		}
+	}
+	fmt.Fprintf(w, "  pod      %s/%s, %s, node %s, cluster %s\n", plain(p.Namespace), plain(p.Name), cmp.Or(plain(p.Phase), "gone"), cmp.Or(plain(p.Node), "none"), plain(p.Cluster))
+	for _, c := range p.Containers {
+		if c.Wrong {
+			fmt.Fprintf(w, "  %-8s container %s: %s\n", c.State, plain(c.Name), plain(strings.TrimSuffix(c.Reason+": "+c.Message, ": ")))
+		}
+	}
+	for _, c := range p.Conditions {
+		if c.Wrong {
+			fmt.Fprintf(w, "  %-8s %s: %s\n", plain(c.Status), plain(c.Type), plain(strings.TrimSuffix(c.Reason+": "+c.Message, ": ")))
+		}
+	}
+	for _, e := range p.Events {
+		if e.Type == "Warning" {
+			fmt.Fprintf(w, "  warning  %s, %d times, last %s ago: %s\n", plain(e.Reason), e.Count, age(e.Last), plain(e.Message))
+		}
+	}
+	return nil
 }
 
 func showWhy(w io.Writer, y *client.Why) error {
