@@ -52,7 +52,7 @@ func (h *harbour) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	id, isPod := strings.CutPrefix(r.URL.Path, "/api/v1/namespaces/test-pods/pods/")
 	answer, code := any(nil), http.StatusOK
 	switch pod := h.pods[id].Pod; {
-	case h.down || strings.Contains(r.URL.Path, "/nodes/"):
+	case h.down || r.Method != http.MethodGet: // whether nodes may be read
 		code = http.StatusForbidden
 	case isPod && pod != nil:
 		answer = pod

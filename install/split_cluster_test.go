@@ -303,10 +303,18 @@ func TestSplitFormWorks(t *testing.T) {
 	s.Say(id, "alice", "/test slow")
 	s.Eventually("slow runs", s.state("slow", prow.Pending))
 	slow := s.jobs("slow")[0].Name
+	s.Eventually("the page says where", func() bool {
+		run, err := api.Run(t.Context(), slow)
+		return err == nil && run.Pod != nil && run.Pod.From == "cluster" && run.Pod.Missing == "" && run.Pod.Node == "n"
+	})
 	if _, err := api.Abort(t.Context(), slow); err != nil {
 		t.Error(err)
 	}
 	s.Eventually("slow was stopped", func() bool { j := s.jobs("slow")[0]; return j.Status.State == prow.Aborted && j.Complete() })
+	s.Eventually("what became of its pod is kept", func() bool {
+		run, err := api.Run(t.Context(), slow)
+		return err == nil && run.Pod != nil && run.Pod.From == "file" && run.Pod.Phase == "Failed"
+	})
 	if _, err := api.Rerun(t.Context(), slow); err != nil {
 		t.Error(err)
 	}

@@ -64,24 +64,28 @@ func (r *Runner) States(ctx context.Context) (map[string]ClusterState, map[strin
 func (c *cluster) missing(ctx context.Context, namespace string) ([]string, error) {
 	allowed := map[string]bool{}
 	for _, verb := range podVerbs() {
-		body, err := json.Marshal(authorizationv1.SelfSubjectAccessReview{
-			TypeMeta: metav1.TypeMeta{APIVersion: "authorization.k8s.io/v1", Kind: "SelfSubjectAccessReview"},
-			Spec: authorizationv1.SelfSubjectAccessReviewSpec{ResourceAttributes: &authorizationv1.ResourceAttributes{
-				Namespace: namespace, Verb: verb, Resource: "pods",
-			}},
-		})
-		if err != nil {
-			return nil, err
-		}
-		answer, _, err := c.api.call(ctx, request{method: http.MethodPost, path: "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", kind: "application/json", body: body})
-		if err != nil {
+		var err error
+		if allowed[verb], err = c.api.may(ctx, authorizationv1.ResourceAttributes{Namespace: namespace, Verb: verb, Resource: "pods"}); err != nil {
 			return nil, fmt.Errorf("cluster %s: %w", c.alias, err)
 		}
-		var review authorizationv1.SelfSubjectAccessReview
-		if err := json.Unmarshal(answer, &review); err != nil {
-			return nil, err
-		}
-		allowed[verb] = review.Status.Allowed
 	}
 	return slices.DeleteFunc(podVerbs(), func(verb string) bool { return allowed[verb] }), nil
+}
+
+// may asks whether we may do something.
+func (a *api) may(ctx context.Context, what authorizationv1.ResourceAttributes) (bool, error) {
+	body, err := json.Marshal(authorizationv1.SelfSubjectAccessReview{
+		TypeMeta: metav1.TypeMeta{APIVersion: "authorization.k8s.io/v1", Kind: "SelfSubjectAccessReview"},
+		Spec:     authorizationv1.SelfSubjectAccessReviewSpec{ResourceAttributes: &what},
+	})
+	if err != nil {
+		return false, err
+	}
+	answer, _, err := a.call(ctx, request{method: http.MethodPost, path: "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", kind: "application/json", body: body})
+	if err != nil {
+		return false, err
+	}
+	var review authorizationv1.SelfSubjectAccessReview
+	err = json.Unmarshal(answer, &review)
+	return review.Status.Allowed, err
 }

@@ -16,13 +16,15 @@ import (
 	"time"
 
 	prow "github.com/prow-ci/prow"
+	authorizationv1 "k8s.io/api/authorization/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/client-go/rest"
 )
 
 // Pods implements prow.Pods. It asks for a pod, for its events, and for its node
-// where that is permitted: two requests a call, or three.
+// where that is permitted: two requests a call, or three; and once an hour, whether
+// it is.
 type Pods struct {
 	namespace string
 	now       prow.Clock
@@ -38,12 +40,12 @@ type door struct {
 	contact
 	config *rest.Config
 
-	mu     sync.Mutex
-	closed time.Time // until when nodes are not asked for: they may not be read
+	mu       sync.Mutex
+	nodes    bool      // they may be read
+	reviewed time.Time // when that was asked
 }
 
-// nodesPause is how long a cluster that does not let Prow read nodes is not asked
-// for them again.
+// nodesPause is how long is believed that nodes may, or may not, be read.
 const nodesPause = time.Hour
 
 // NewPods asks nothing yet. Clusters whose settings cannot be used are told by the
@@ -164,26 +166,30 @@ func (d *door) events(ctx context.Context, path, name string, pod *corev1.Pod) (
 
 // node returns a node, nil if it is gone or may not be read.
 func (d *door) node(ctx context.Context, name string, now time.Time) (*corev1.Node, error) {
-	d.mu.Lock()
-	closed := now.Before(d.closed)
-	d.mu.Unlock()
-	if closed {
+	if !d.mayReadNodes(ctx, now) {
 		return nil, nil
 	}
 	node, err := ask[corev1.Node](ctx, d, "/api/v1/nodes/"+url.PathEscape(name), nil)
 	switch {
-	case apierrors.IsForbidden(err):
-		d.mu.Lock()
-		d.closed = now.Add(nodesPause)
-		d.mu.Unlock()
-		return nil, nil
-	case apierrors.IsNotFound(err):
+	case apierrors.IsForbidden(err) || apierrors.IsNotFound(err):
 		return nil, nil
 	case err != nil:
 		return nil, err
 	}
 	node.ManagedFields = nil
 	return node, nil
+}
+
+// mayReadNodes asks before it is refused; who does not say is not asked again soon
+// either.
+func (d *door) mayReadNodes(ctx context.Context, now time.Time) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.reviewed.IsZero() || now.Sub(d.reviewed) >= nodesPause {
+		allowed, err := d.api.may(ctx, authorizationv1.ResourceAttributes{Verb: "get", Resource: "nodes"})
+		d.nodes, d.reviewed = allowed && err == nil, now
+	}
+	return d.nodes
 }
 
 // ask gets an object, or a list of some.

@@ -104,26 +104,29 @@ func TestPodsOfWhichNotAllMayBeRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	shared.bind(t, ns, "a")
-	var nodes atomic.Int64
+	var reviews, nodes atomic.Int64
 	forbid := func(what string) {
 		wire.set(func(r *http.Request) *http.Response {
 			if strings.Contains(r.URL.Path, "/nodes/") {
 				nodes.Add(1)
 			}
-			if strings.Contains(r.URL.Path, what) || strings.Contains(r.URL.Path, "/nodes/") {
+			if review := strings.HasSuffix(r.URL.Path, "/selfsubjectaccessreviews"); review || strings.Contains(r.URL.Path, what) {
+				if review {
+					reviews.Add(1)
+				}
 				return answered(r, 403)
 			}
 			return nil
 		}, nil)
 	}
-	forbid("/nodes/")
+	forbid("/nothing/")
 	for range 3 {
 		if info, err := p.Pod(ctx, script("a")); err != nil || info.Pod == nil || info.Node != nil {
 			t.Errorf("without nodes: %+v, %v", info, err)
 		}
 	}
-	if n := nodes.Load(); n != 1 {
-		t.Errorf("nodes were asked for %d times", n)
+	if nodes.Load() != 0 || reviews.Load() != 1 {
+		t.Errorf("nodes were asked for %d times, and whether they may be %d times", nodes.Load(), reviews.Load())
 	}
 	forbid("/events")
 	if info, err := p.Pod(ctx, script("a")); info.Pod == nil || err == nil || !strings.Contains(err.Error(), "events of the pod of run a") {
