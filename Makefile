@@ -42,9 +42,9 @@ test-kubernetes: build test-kubernetes-api ## what runs on Kubernetes, on a real
 	$(GO) test -tags kubernetes,acceptance -count=1 -timeout 10m -run TestCorpora ./kube
 	$(GO) test -tags kubernetes,node -count=1 -timeout 15m ./kube/onnode ./e2e
 
-bench-kubernetes: ## jobs a second and requests a job on a control plane, and what 22,000 jobs take
+bench-kubernetes: build ## the figures about Kubernetes, on a control plane of this machine: 5 minutes
 	@scripts/kubernetes >/dev/null
-	$(GO) test -tags kubernetes -run '^$$' -bench 'Thousand|Reaction|Size' -benchtime 1x -timeout 30m -v ./kube
+	@scripts/bench kubernetes
 
 test-kubernetes-api: ## the part of it that needs only a control plane, and no root
 	@scripts/kubernetes >/dev/null

@@ -74,29 +74,40 @@ type kubeBench struct {
 	pods map[string]time.Time // when the watch told of each, by name
 }
 
-// watch notes when each pod is created.
+// watch notes when each pod is created, again from where it was if the API server
+// ends the watch, as it does with one that is slow.
 func (b *kubeBench) watch() {
 	ctx, cancel := context.WithCancel(context.Background())
 	b.t.Cleanup(cancel)
-	stream, err := b.Stream(ctx, "/api/v1/namespaces/prow-jobs/pods?watch=1", "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1")
-	must0(b.t, err)
 	go func() {
-		defer stream.Close()
-		for s := json.NewDecoder(bufio.NewReaderSize(stream, 1<<20)); ; {
-			var e struct {
-				Type   string
-				Object metav1.PartialObjectMetadata
-			}
-			if s.Decode(&e) != nil {
-				return
-			}
-			if e.Type == "ADDED" {
-				b.mu.Lock()
-				b.pods[e.Object.Name] = time.Now()
-				b.mu.Unlock()
-			}
+		for version := "0"; ctx.Err() == nil; {
+			version = b.watchFrom(ctx, version)
 		}
 	}()
+}
+
+func (b *kubeBench) watchFrom(ctx context.Context, version string) string {
+	stream, err := b.Stream(ctx, "/api/v1/namespaces/prow-jobs/pods?watch=1&resourceVersion="+version, "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1")
+	if err != nil {
+		time.Sleep(10 * time.Millisecond)
+		return version
+	}
+	defer stream.Close()
+	for s := json.NewDecoder(bufio.NewReaderSize(stream, 1<<20)); ; {
+		var e struct {
+			Type   string
+			Object metav1.PartialObjectMetadata
+		}
+		if s.Decode(&e) != nil || e.Type == "ERROR" {
+			return version
+		}
+		version = e.Object.ResourceVersion
+		if e.Type == "ADDED" {
+			b.mu.Lock()
+			b.pods[e.Object.Name] = time.Now()
+			b.mu.Unlock()
+		}
+	}
 }
 
 func (b *kubeBench) created(name string) (at time.Time, ok bool) {

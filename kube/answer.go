@@ -17,7 +17,8 @@ const hesitation = 2 * time.Second
 // answer says on each wrong resource what is wrong with it.
 func (s *Jobs) answer(ctx context.Context) {
 	for id := range s.hub.Watch(ctx, s.cache.known) {
-		if e := s.cache.get(id); e == nil || e.complete || s.fault(e) == "" && e.state != "" {
+		e := s.cache.get(id)
+		if e == nil || e.complete || e.state != "" && (e.ours || s.fault(e) == "") {
 			continue
 		}
 		s.stopped.Go(func() {

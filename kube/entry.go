@@ -37,6 +37,7 @@ type entry struct {
 	heavy atom
 	// tracked says that the resource has managedFields, which nobody needs here.
 	tracked bool
+	ours    bool // this process wrote it so
 }
 
 // atom is a text that many jobs have, held once.

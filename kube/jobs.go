@@ -206,6 +206,7 @@ func (s *Jobs) remember(j *prow.Job, tracked bool) error {
 	if err != nil {
 		return err
 	}
+	e.ours = true
 	s.cache.hold(e)
 	return nil
 }

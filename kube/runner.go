@@ -19,7 +19,9 @@ import (
 	prow "github.com/prow-ci/prow"
 	"github.com/prow-ci/prow/hub"
 	"github.com/prow-ci/prow/podspec"
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
 )
 
@@ -160,16 +162,29 @@ func (r *Runner) Start(ctx context.Context, j *prow.Job) error {
 	if err != nil {
 		return prow.Final(err)
 	}
-	answer, err := c.call(ctx, request{method: http.MethodPost, path: c.path, kind: "application/json", body: body})
+	answer, err := c.call(ctx, request{method: http.MethodPost, path: c.path, kind: "application/json", body: body, accept: metadataOnly})
 	if err == nil {
-		_, err := c.runs.take(answer)
-		return err
+		return c.created(pod, answer)
 	}
 	if apierrors.IsAlreadyExists(err) {
 		return c.adopt(ctx, j, r.o.Now())
 	}
 	if refused(err) {
 		return prow.Final(err)
+	}
+	return err
+}
+
+// created holds a pod as it is at first; answer is its metadata.
+func (c *cluster) created(pod *corev1.Pod, answer []byte) error {
+	var o metav1.PartialObjectMetadata
+	if err := json.Unmarshal(answer, &o); err != nil {
+		return err
+	}
+	pod.ObjectMeta, pod.Status.Phase = o.ObjectMeta, corev1.PodPending
+	h, err := heldOf(pod)
+	if err == nil {
+		c.runs.hold(h)
 	}
 	return err
 }

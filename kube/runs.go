@@ -3,6 +3,7 @@ package kube
 import (
 	"encoding/json"
 	"log/slog"
+	"strconv"
 	"sync"
 	"time"
 
@@ -68,11 +69,26 @@ func (r *runs) known() bool {
 }
 
 func (r *runs) put(raw json.RawMessage) (version uint64) {
+	if id, err := identify(raw); err == nil && r.stale(id) {
+		return id.version
+	}
 	h, err := r.take(raw)
 	if err != nil {
 		r.log.Error("pod not understood", "err", err)
 	}
 	return h.version
+}
+
+// stale reports whether what is held of a resource is as new; it saves reading
+// again what was the answer to a request of our own.
+func (r *runs) stale(id identity) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	h, ok := r.pods[id.name]
+	if ok = ok && h.uid == id.uid && h.version >= id.version; ok && r.seen != nil {
+		r.seen[id.name] = true
+	}
+	return ok
 }
 
 // readPod says what is held of a pod.
@@ -81,16 +97,17 @@ func readPod(raw []byte) (held, error) {
 	if err := json.Unmarshal(raw, &p); err != nil {
 		return held{}, err
 	}
-	id, err := identify(raw)
-	if err != nil {
-		return held{}, err
-	}
-	h := held{run: look(&p), name: p.Name, uid: id.uid, version: id.version,
+	return heldOf(&p)
+}
+
+func heldOf(p *corev1.Pod) (held, error) {
+	version, err := strconv.ParseUint(p.ResourceVersion, 10, 64)
+	h := held{run: look(p), name: p.Name, uid: string(p.UID), version: version,
 		finalizers: p.Finalizers, scheduled: p.Spec.NodeName != "", stopping: p.Annotations[annotationStop] != ""}
 	if p.DeletionTimestamp != nil {
 		h.leaving = p.DeletionTimestamp.Time
 	}
-	return h, nil
+	return h, err
 }
 
 func (r *runs) take(raw []byte) (held, error) {
@@ -98,6 +115,11 @@ func (r *runs) take(raw []byte) (held, error) {
 	if err != nil {
 		return held{}, err
 	}
+	return r.hold(h), nil
+}
+
+// hold takes h unless what is held is newer, and returns h.
+func (r *runs) hold(h held) held {
 	id := h.run.ID
 	r.mu.Lock()
 	if r.seen != nil {
@@ -105,13 +127,13 @@ func (r *runs) take(raw []byte) (held, error) {
 	}
 	if old, ok := r.pods[id]; ok && old.version >= h.version || r.dead.has(h.uid) {
 		r.mu.Unlock()
-		return h, nil
+		return h
 	}
 	r.pods[id] = h
 	r.gone.drop(id)
 	r.mu.Unlock()
 	r.tell(id)
-	return h, nil
+	return h
 }
 
 // drop is for a pod of which the watch tells that it was deleted.

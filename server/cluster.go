@@ -34,10 +34,14 @@ type ClusterOptions struct {
 // singletons are the components of which one process at a time does the work.
 var singletons = []string{"horologium", "plank", "crier", "sinker", "tide", pipelineComponent, jenkinsComponent}
 
+// podsAtOnce is what one connection to an API server carries well while each
+// request waits for etcd.
+const podsAtOnce = 40
+
 // openCluster keeps jobs as ProwJob resources, runs them as pods, and finds their
 // files in buckets.
 func (s *Server) openCluster(ctx context.Context) (*state, error) {
-	o, cfg, st := s.o, s.live.Current(), &state{buckets: true}
+	o, cfg, st := s.o, s.live.Current(), &state{buckets: true, starts: podsAtOnce}
 	files := o.Cluster.Kubeconfig
 	files.Disabled = cfg.DisabledClusters
 	clusters, err := files.Load()

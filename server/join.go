@@ -47,7 +47,7 @@ func (s *Server) join() error {
 	starter := &horologium.Worker{Jobs: db.Jobs, Memory: db.Memory, Config: current, Changes: s.live.Watch, Now: now, Log: s.log("horologium")}
 	runner := &plank.Worker{
 		Jobs: db.Jobs, Runner: s.state.Runner, Journal: db.Journal, Config: current, URL: s.runURL, Now: now, Log: s.log("plank"),
-		Node: s.o.Node, Limit: s.o.MaxJobs, Cluster: s.chooser(),
+		Node: s.o.Node, Limit: s.o.MaxJobs, Cluster: s.chooser(), Workers: s.state.starts,
 		Metrics: registered(s.metrics, plank.NewMetrics()),
 	}
 	reporter := &crier.Worker{

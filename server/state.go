@@ -26,6 +26,7 @@ type state struct {
 
 	pipelines *pipelines // of Tekton; nil: there are none
 
+	starts int // so many runs are looked at, or started, at once; 0 is plank's default
 	// agentOf says by which agent a job runs; nil: ask Jobs.
 	agentOf func(id string) string
 	buckets bool         // names in Artifacts are those of prow.Place
