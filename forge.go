@@ -136,10 +136,12 @@ type (
 		Repo                    Repo
 		Head, Base, Title, Body string
 	}
-	// WorkflowRun is a run of the forge's own CI for a commit.
+	// WorkflowRun is a run of the forge's own CI for a commit, begun by an event:
+	// push, pull_request, ….
 	WorkflowRun struct {
 		ID         int64
 		Name       string
+		Event      string
 		Status     string
 		Conclusion string
 	}

@@ -49,7 +49,7 @@ type ForgeReader interface {
 	// It ends after the first error.
 	FindPulls(ctx context.Context, q Query) iter.Seq2[*Pull, error]
 	FindIssues(ctx context.Context, q Query) iter.Seq2[*Issue, error]
-	// WorkflowRuns lists the forge's own CI runs for a commit.
+	// WorkflowRuns lists the forge's own CI runs for a commit, oldest first.
 	WorkflowRuns(ctx context.Context, r Repo, sha string) ([]WorkflowRun, error)
 }
 
@@ -81,7 +81,8 @@ type ForgeWriter interface {
 	OpenPull(ctx context.Context, p NewPull) (IssueID, error)
 	DeleteBranch(ctx context.Context, r Repo, name string) error
 	// RerunWorkflow runs a finished workflow's failed jobs again; a run that
-	// waits for approval is approved.
+	// waits for approval is approved. One that already runs is left alone.
+	// ErrForbidden where the forge does not let it run.
 	RerunWorkflow(ctx context.Context, r Repo, run WorkflowRun) error
 }
 

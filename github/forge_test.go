@@ -108,6 +108,10 @@ func forgeWorld(t *testing.T, w *world.World) *prowtest.ForgeWorld {
 			text, _ := json.Marshal(body)
 			call(t, w, world.Bot, "POST", "/repos/"+r.String()+"/check-runs", string(text))
 		},
+		Workflow: func(t *testing.T, sha, name, event, conclusion string) {
+			_, err := w.Hub.RunWorkflow(ctx, r, "ann", sha, prow.WorkflowRun{Name: name, Event: event, Conclusion: conclusion})
+			do(err)
+		},
 		Statuses: func(t *testing.T, sha, context string) (n int) {
 			var all []struct{ Context string }
 			do(json.Unmarshal(call(t, w, world.Bot, "GET", "/repos/"+r.String()+"/commits/"+sha+"/statuses?per_page=100", ""), &all))

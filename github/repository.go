@@ -114,6 +114,7 @@ func (f *Forge) WorkflowRuns(ctx context.Context, r prow.Repo, sha string) ([]pr
 		Runs []struct {
 			ID         int64  `json:"id"`
 			Name       string `json:"name"`
+			Event      string `json:"event"`
 			Status     string `json:"status"`
 			Conclusion string `json:"conclusion"`
 		} `json:"workflow_runs"`
@@ -129,13 +130,14 @@ func (f *Forge) WorkflowRuns(ctx context.Context, r prow.Repo, sha string) ([]pr
 }
 
 // RerunWorkflow runs the failed jobs of a finished run again, or approves one
-// that waits for it. One that runs already is left alone.
+// that waits for it. One that runs already is left alone, so that this may be sent
+// again where nobody knows whether it arrived.
 func (f *Forge) RerunWorkflow(ctx context.Context, r prow.Repo, run prow.WorkflowRun) error {
 	verb := "rerun-failed-jobs"
 	if run.Status == "action_required" || run.Conclusion == "action_required" {
 		verb = "approve"
 	}
-	_, err := f.do(once(ctx), http.MethodPost, at(r, "actions", "runs", run.ID, verb), nil, nil)
+	_, err := f.do(ctx, http.MethodPost, at(r, "actions", "runs", run.ID, verb), nil, nil)
 	if says(err, "already running") || says(err, "already been approved") {
 		return nil
 	}

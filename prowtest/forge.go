@@ -42,6 +42,9 @@ type ForgeWorld struct {
 	Review    func(t *testing.T, by string, id prow.IssueID, state prow.ReviewState, body string)
 	// CheckRun makes a check run; conclusion "" means it still runs.
 	CheckRun func(t *testing.T, sha, name, conclusion string)
+	// Workflow makes a run of the forge's own CI; conclusion "" means it still
+	// runs, action_required that it waits for approval.
+	Workflow func(t *testing.T, sha, name, event, conclusion string)
 	// Statuses counts the statuses of a context that were ever sent.
 	Statuses func(t *testing.T, sha, context string) int
 }
@@ -63,6 +66,7 @@ func Forge(t *testing.T, open func(t *testing.T) *ForgeWorld) {
 		{"people who can be served are", forgePeople},
 		{"an edit changes what it names", forgeEdit},
 		{"checks, twice is once, and the best run of a name", forgeChecks},
+		{"workflows run again, twice is once", forgeWorkflows},
 		{"a pull request, its files, commits and reviews", forgePull},
 		{"merging pins the head", forgeMerge},
 		{"a conflict is not mergeable", forgeConflict},

@@ -66,6 +66,58 @@ func wantChecks(t *testing.T, got []prow.Check) {
 	}
 }
 
+func forgeWorkflows(t *testing.T, w *ForgeWorld) {
+	ctx, f := t.Context(), w.Forge
+	id := w.OpenPull(t, "one", map[string]string{"a.txt": "a\n"})
+	sha := must[*prow.Pull](t)(f.Pull(ctx, id)).HeadSHA
+	list := func() []prow.WorkflowRun {
+		t.Helper()
+		return must[[]prow.WorkflowRun](t)(f.WorkflowRuns(ctx, w.Repo, sha))
+	}
+	if got := list(); len(got) != 0 {
+		t.Fatalf("WorkflowRuns = %+v of nothing", got)
+	}
+	w.Workflow(t, sha, "lint", "pull_request", "failure")
+	w.Workflow(t, sha, "docs", "pull_request_target", "action_required")
+	w.Workflow(t, sha, "build", "push", "")
+	w.Workflow(t, sha, "done", "pull_request", "success")
+	w.Workflow(t, must[*prow.Branch](t)(f.Branch(ctx, w.Repo, "main")).SHA, "elsewhere", "push", "failure")
+	stand := func() []string {
+		t.Helper()
+		var out []string
+		for _, r := range list() {
+			out = append(out, strings.TrimSpace(fmt.Sprint(r.Name, " ", r.Event, " ", r.Status, " ", r.Conclusion)))
+		}
+		return out
+	}
+	first := []string{"lint pull_request completed failure", "docs pull_request_target completed action_required", "build push in_progress", "done pull_request completed success"}
+	if got := stand(); !slices.Equal(got, first) {
+		t.Fatalf("WorkflowRuns = %q, want %q", got, first)
+	}
+	runs := list()
+	if err := w.As(t, w.Stranger).RerunWorkflow(ctx, w.Repo, runs[0]); !errors.Is(err, prow.ErrForbidden) {
+		absent(t, "RerunWorkflow by a stranger", err)
+	}
+	if err := f.RerunWorkflow(ctx, w.Repo, runs[3]); !errors.Is(err, prow.ErrForbidden) {
+		t.Errorf("RerunWorkflow of one that nothing failed in = %v, want ErrForbidden", err)
+	}
+	for range 2 {
+		for _, r := range runs[:3] {
+			done(t, f.RerunWorkflow(ctx, w.Repo, r))
+		}
+	}
+	again := stand()
+	if len(again) != 4 || again[0] == first[0] || again[1] == first[1] || again[2] != first[2] || again[3] != first[3] {
+		t.Errorf("after running them again: %q", again)
+	}
+	for _, c := range must[[]prow.Check](t)(f.Checks(ctx, w.Repo, sha)) {
+		if c.Name == "lint" && c.State != prow.CheckPending {
+			t.Errorf("the check of what runs again is %+v", c)
+		}
+	}
+	absent(t, "RerunWorkflow of none", f.RerunWorkflow(ctx, w.Repo, prow.WorkflowRun{ID: 1, Status: "completed", Conclusion: "failure"}))
+}
+
 func forgePull(t *testing.T, w *ForgeWorld) {
 	ctx, f := t.Context(), w.Forge
 	main := must[*prow.Branch](t)(f.Branch(ctx, w.Repo, "main"))

@@ -102,9 +102,12 @@ func TestWebhooks(t *testing.T) {
 	r.ok("bob", "POST", pulls+"/1/reviews", `{"event":"APPROVE"}`)
 	sha := r.Commit(prow.Repo{Owner: "dave", Name: "r"}, "topic", "dave", map[string]string{"z": "z"})
 	r.ok("bob", "POST", "/repos/alice/r/statuses/"+sha, `{"state":"success","context":"unit"}`)
+	if _, err := r.Hub.RunWorkflow(t.Context(), at, "dave", sha, prow.WorkflowRun{Name: "lint", Event: "pull_request", Conclusion: "success"}); err != nil {
+		t.Fatal(err)
+	}
 	r.ok("bob", "PUT", pulls+"/1/merge", nil)
 	r.Eventually("all is delivered", idle(r.World))
-	want := []string{"ping", "fork", "pull_request.opened", "issue_comment.created", "pull_request.labeled", "pull_request_review.submitted", "pull_request.synchronize", "status", "push", "pull_request.closed"}
+	want := []string{"ping", "fork", "pull_request.opened", "issue_comment.created", "pull_request.labeled", "pull_request_review.submitted", "pull_request.synchronize", "status", "check_run.completed", "workflow_run.completed", "push", "pull_request.closed"}
 	if got := e.all(); !slices.Equal(got, want) {
 		t.Errorf("heard %v\nwant  %v", got, want)
 	}
@@ -162,14 +165,23 @@ func TestRestart(t *testing.T) {
 	must(err)
 	must(f.Label(ctx, id, "alice", "lgtm"))
 	must(f.Comment(ctx, id, "alice", "hello"))
+	head, err := f.Head(at, "topic")
+	must(err)
+	run, err := f.RunWorkflow(ctx, at, "alice", head, prow.WorkflowRun{Name: "lint", Event: "pull_request", Conclusion: "failure"})
+	must(err)
 	must(f.Close())
 	f = start()
 	defer f.Close()
+	w := httptest.NewRecorder()
+	f.ServeHTTP(w, httptest.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("/api/v3/repos/alice/r/actions/runs/%d", run), nil))
+	if w.Code != http.StatusOK || !strings.Contains(w.Body.String(), `"conclusion":"failure"`) {
+		t.Errorf("the workflow's run after the restart: %d %s", w.Code, w.Body)
+	}
 	e.setDown(false)
-	for len(e.all()) < 5 {
+	for len(e.all()) < 7 {
 		time.Sleep(time.Millisecond)
 	}
-	if got, want := e.all(), []string{"push", "create", "pull_request.opened", "pull_request.labeled", "issue_comment.created"}; !slices.Equal(got, want) {
+	if got, want := e.all(), []string{"push", "create", "pull_request.opened", "pull_request.labeled", "issue_comment.created", "check_run.completed", "workflow_run.completed"}; !slices.Equal(got, want) {
 		t.Errorf("heard %v, want %v", got, want)
 	}
 	must(f.CreateUser(ctx, "alice", "a"))

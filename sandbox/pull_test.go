@@ -210,7 +210,51 @@ func TestChecks(t *testing.T) {
 	r.want(r.ok("bob", "PATCH", fmt.Sprintf("/repos/alice/r/check-runs/%.0f", run), `{"conclusion":"success","output":{"title":"t","summary":"s"}}`).get("status"), "completed")
 	r.no("bob", "PATCH", fmt.Sprintf("/repos/alice/r/check-runs/%.0f", run), `{"conclusion":"great"}`, 422, "conclusion")
 	r.want(r.ok("", "GET", "/repos/alice/r/commits/main/check-runs", nil).get("check_runs.0.output.title"), "t")
-	r.ok("", "GET", "/repos/alice/r/actions/runs?head_sha="+sha, nil)
+	r.want(r.ok("", "GET", "/repos/alice/r/actions/runs?head_sha="+sha, nil).get("total_count"), 0)
+}
+
+func TestWorkflowRuns(t *testing.T) {
+	t.Parallel()
+	r, at := town(t)
+	one := pullFrom(r, at, "topic", "x\n")
+	sha := r.PullNow(one).HeadSHA
+	ids := map[string]string{}
+	for name, conclusion := range map[string]string{"waits": "action_required", "failed": "failure", "passed": "success", "runs": ""} {
+		id, err := r.Hub.RunWorkflow(t.Context(), at, "bob", sha, prow.WorkflowRun{Name: name, Event: "pull_request", Conclusion: conclusion})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids[name] = fmt.Sprint("/repos/alice/r/actions/runs/", id)
+	}
+	const list = "/repos/alice/r/actions/runs"
+	for query, want := range map[string]int{
+		"": 4, "?head_sha=" + sha: 4, "?head_sha=" + strings.Repeat("0", 40): 0, "?status=completed": 3, "?status=failure": 1,
+		"?event=push": 0, "?branch=topic": 4, "?actor=bob&per_page=1": 4, "?actor=carol": 0,
+	} {
+		if got := r.ok("", "GET", list+query, nil).get("total_count"); got != float64(want) {
+			t.Errorf("%s: %v runs, want %d", query, got, want)
+		}
+	}
+	r.no("dave", "POST", ids["failed"]+"/rerun-failed-jobs", nil, 403, "write")
+	r.no("bob", "POST", list+"/1/rerun", nil, 404, "Not Found")
+	r.no("bob", "POST", ids["runs"]+"/rerun", nil, 403, "already running")
+	r.no("bob", "POST", ids["passed"]+"/rerun-failed-jobs", nil, 403, "no failed jobs")
+	r.no("bob", "POST", ids["waits"]+"/rerun", nil, 403, "waiting for approval")
+	r.no("bob", "POST", ids["failed"]+"/approve", nil, 403, "already been approved")
+	r.ok("bob", "POST", ids["waits"]+"/approve", nil)
+	r.ok("bob", "POST", ids["passed"]+"/rerun", nil)
+	r.ok("carol", "GET", ids["failed"], nil)
+	r.ok("bob", "POST", ids["failed"]+"/rerun-failed-jobs", nil)
+	got := r.ok("", "GET", ids["failed"], nil)
+	r.want(got.get("status"), "queued")
+	r.want(got.get("conclusion"), nil)
+	r.want(got.get("run_attempt"), 2)
+	r.want(r.ok("", "GET", ids["waits"], nil).get("run_attempt"), 1)
+	r.want(r.ok("", "GET", "/repos/alice/r/commits/"+sha+"/check-runs?check_name=failed", nil).get("check_runs.0.status"), "queued")
+	r.want(r.ok("", "GET", "/repos/alice/r/commits/"+sha+"/check-runs?filter=all&check_name=failed", nil).get("total_count"), 2)
+	if _, err := r.Hub.RunWorkflow(t.Context(), at, "bob", sha, prow.WorkflowRun{Name: "x", Conclusion: "great"}); err == nil {
+		t.Error("a conclusion that there is not")
+	}
 }
 
 func TestSearch(t *testing.T) {

@@ -42,7 +42,7 @@ func tables() [][]route {
 	return [][]route{
 		metaRoutes(), userRoutes(), orgRoutes(), teamRoutes(), repoRoutes(), branchRoutes(), protectionRoutes(), contentRoutes(), gitRoutes(),
 		commitRoutes(), issueRoutes(), labelRoutes(), milestoneRoutes(), commentRoutes(), pullRoutes(), reviewRoutes(), statusRoutes(), hookRoutes(),
-		searchRoutes(), appRoutes(),
+		searchRoutes(), appRoutes(), workflowRoutes(),
 	}
 }
 

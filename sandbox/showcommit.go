@@ -90,6 +90,21 @@ func (f *Forge) showCheck(r *repo, c *checkRun) obj {
 	}
 }
 
+// showSuite is the check suite of a check run, as webhooks tell it: each has its own.
+func (f *Forge) showSuite(r *repo, k *checkRun) obj {
+	var branch any
+	for _, i := range f.st.byRepo[r.ID] {
+		if i.Pull != nil && i.Pull.HeadSHA == k.SHA {
+			branch = i.Pull.HeadRef
+		}
+	}
+	return obj{
+		"id": k.ID, "node_id": nodeID("CS", k.ID), "head_branch": branch, "head_sha": k.SHA, "status": k.Status, "conclusion": orNull(k.Conclusion),
+		"url": fmt.Sprintf("%s/check-suites/%d", f.repoAPI(r), k.ID), "before": nil, "after": k.SHA, "pull_requests": []any{}, "app": nil,
+		"created_at": stamp(k.Started), "updated_at": stamp(k.Started),
+	}
+}
+
 // showMiniPull is how check runs name their pull requests.
 func (f *Forge) showMiniPull(i *issue) obj {
 	r, p := f.st.repos[i.Repo], i.Pull

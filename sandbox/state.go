@@ -266,6 +266,7 @@ type state struct {
 	maxID    int64
 
 	installations map[int64]*installation
+	workflows     map[int64]*workflowRun
 }
 
 func newState() *state {
@@ -276,7 +277,7 @@ func newState() *state {
 		comments: map[int64]*comment{}, said: map[int64][]*comment{}, reviews: map[int64][]*review{},
 		statuses: map[commitID][]*status{}, checks: map[commitID][]*checkRun{}, checkIDs: map[int64]*checkRun{},
 		events: map[int64][]*event{}, hooks: map[int64]*hook{}, labels: map[int64]*label{}, miles: map[int64]*milestone{},
-		apps: map[int64]*app{}, grants: map[string]*grant{}, installations: map[int64]*installation{},
+		apps: map[int64]*app{}, grants: map[string]*grant{}, installations: map[int64]*installation{}, workflows: map[int64]*workflowRun{},
 	}
 }
 
@@ -330,6 +331,8 @@ func (s *state) add(n noun) {
 		s.apps[id] = n
 	case *installation:
 		s.addInstallation(n)
+	case *workflowRun:
+		s.workflows[id] = n
 	}
 }
 

@@ -18,9 +18,6 @@ func statusRoutes() []route {
 		{"POST /repos/{owner}/{repo}/check-runs", push, freely(postCheck)},
 		{"GET /repos/{owner}/{repo}/check-runs/{check}", read, reading(getCheck)},
 		{"PATCH /repos/{owner}/{repo}/check-runs/{check}", push, writing(patchCheck)},
-		{"GET /repos/{owner}/{repo}/actions/runs", read, reading(func(*call) (any, error) {
-			return obj{"total_count": 0, "workflow_runs": []any{}}, nil
-		})},
 	}
 }
 
@@ -227,7 +224,11 @@ func (in *checkInput) apply(k *checkRun, now time.Time) error {
 }
 
 func (t *tx) onCheck(r *repo, k *checkRun, actor *account, action string) {
-	t.emit(r, actor, "check_run", action, func() obj { return obj{"check_run": t.showCheck(r, k)} })
+	t.emit(r, actor, "check_run", action, func() obj {
+		shown := t.showCheck(r, k)
+		shown["check_suite"] = t.showSuite(r, k)
+		return obj{"check_run": shown}
+	})
 }
 
 func postCheck(c *call) (any, error) {

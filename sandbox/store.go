@@ -98,6 +98,8 @@ func blank(kind string) (noun, error) {
 		return &app{}, nil
 	case "installation":
 		return &installation{}, nil
+	case "workflow":
+		return &workflowRun{}, nil
 	}
 	return nil, fmt.Errorf("unknown kind; the file was written by another version")
 }

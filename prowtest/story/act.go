@@ -41,6 +41,7 @@ func acts() map[string]act {
 		"amend":        actAmend,
 		"commit":       actCommit,
 		"state":        actState,
+		"workflow":     actWorkflow,
 		"finish":       actFinish,
 		"api":          actAPI,
 		"again":        actAgain,
@@ -312,6 +313,19 @@ func actState(s *story, a []string) error {
 	}
 	c := prow.Check{Name: a[1], State: prow.CheckState(a[2]), Text: strings.Join(a[3:], " ")}
 	return s.Hub.SetStatus(s.Context(), id.Repo, world.Bot, s.PullNow(id).HeadSHA, c)
+}
+
+func actWorkflow(s *story, a []string) error {
+	id, err := prow.ParseIssueID(a[0])
+	if err != nil {
+		return err
+	}
+	run := prow.WorkflowRun{Name: a[1], Event: a[2]}
+	if len(a) > 3 {
+		run.Conclusion = a[3]
+	}
+	_, err = s.Hub.RunWorkflow(s.Context(), id.Repo, world.Bot, s.PullNow(id).HeadSHA, run)
+	return err
 }
 
 func actFinish(s *story, a []string) error {

@@ -19,6 +19,7 @@ func prints() map[string]func(s *story, args []string) (string, error) {
 		"people":     printPeople,
 		"comments":   printComments,
 		"checks":     printChecks,
+		"workflows":  printWorkflows,
 		"jobs":       printJobs,
 		"deliveries": printDeliveries,
 		"givers":     printGivers,
@@ -111,6 +112,20 @@ func printComments(s *story, a []string) (string, error) {
 		fmt.Fprintf(&b, "%s: %s\n", c.Author, strings.ReplaceAll(strings.ReplaceAll(c.Body, "\r", ""), s.URL, "https://forge"))
 	}
 	return b.String(), nil
+}
+
+// printWorkflows shows each run of the forge's own CI for the head, oldest first.
+func printWorkflows(s *story, a []string) (string, error) {
+	id, err := prow.ParseIssueID(a[0])
+	if err != nil {
+		return "", err
+	}
+	runs, err := s.Forge().WorkflowRuns(s.Context(), id.Repo, s.PullNow(id).HeadSHA)
+	var out []string
+	for _, r := range runs {
+		out = append(out, strings.TrimSpace(fmt.Sprint(r.Name, " ", r.Event, " ", r.Status, " ", r.Conclusion)))
+	}
+	return join(out), err
 }
 
 func printChecks(s *story, a []string) (string, error) {

@@ -27,12 +27,14 @@
 //	amend o/r#1 by alice 'message'    another commit with the same content
 //	commit o/r main by alice from dir a commit on a branch
 //	state o/r#1 unit failure 'text'   a status of the head
+//	workflow o/r#1 lint pull_request [failure]
+//	                                  a run of the forge's own CI for the head, and how it ended
 //	finish unit success               end the unfinished jobs of that name
 //	api alice PATCH /repos/o/r '{…}'  any call of the REST API
 //	again [event action]              handle the last command's webhooks, or all of
 //	                                  that kind, once more
 //
-//	labels|people|comments|checks o/r#1, givers o/r#1 LABEL, jobs [name], deliveries
+//	labels|people|comments|checks|workflows o/r#1, givers o/r#1 LABEL, jobs [name], deliveries
 //	                                  print something, one a line
 //	[!] stdout 'pattern'              the last print has (not) a line that matches
 //	lines N                           it has that many lines
