@@ -71,9 +71,9 @@ func TestSkippable(t *testing.T) {
 func TestGoOn(t *testing.T) {
 	t.Parallel()
 	runs := []prow.WorkflowRun{
-		{ID: 1, Status: "completed", Conclusion: "failure"}, {ID: 2, Status: "completed", Conclusion: "success"},
-		{ID: 3, Status: "completed", Conclusion: "action_required"}, {ID: 4, Status: "in_progress"}, {ID: 5, Status: "completed", Conclusion: "cancelled"},
-		{ID: 6, Status: "completed", Conclusion: "skipped"}, {ID: 7, Status: "action_required"},
+		{ID: 1, Event: "pull_request", Status: "completed", Conclusion: "failure"}, {ID: 2, Event: "pull_request", Status: "completed", Conclusion: "success"},
+		{ID: 3, Status: "completed", Conclusion: "action_required"}, {ID: 4, Status: "in_progress"}, {ID: 5, Event: "pull_request_target", Status: "completed", Conclusion: "cancelled"},
+		{ID: 6, Event: "workflow_call", Status: "completed", Conclusion: "skipped"}, {ID: 7, Status: "action_required"}, {ID: 8, Event: "push", Status: "completed", Conclusion: "failure"},
 	}
 	for _, tt := range []struct {
 		waiting, failed bool

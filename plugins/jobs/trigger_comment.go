@@ -2,6 +2,7 @@ package jobs
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -121,11 +122,6 @@ func (x *change) honour(ctx context.Context, c *plugin.Call, e prow.CommentEvent
 			return err
 		}
 	}
-	if x.trigger.TriggerGitHubWorkflows && (okToTest || asked.Retest || asked.TestAll) {
-		if err := rerunWorkflows(ctx, c, x.HeadSHA, okToTest, asked.Retest || asked.TestAll); err != nil {
-			return err
-		}
-	}
 	if asked.Test || asked.Retest || asked.Help != "" {
 		if err := c.Prune(ctx, isOldHelp(e.ID)); err != nil {
 			return err
@@ -139,9 +135,16 @@ func (x *change) honour(ctx context.Context, c *plugin.Call, e prow.CommentEvent
 	if err := x.report(ctx, c); err != nil {
 		return err
 	}
-	return x.start(ctx, c, asked.Wants, asked.Retested, func(w trigger.Want) string {
+	if err := x.start(ctx, c, asked.Wants, asked.Retested, func(w trigger.Want) string {
 		return fmt.Sprintf("%s wrote %s; %s", e.By, lineFor(w.Presubmit, text), w.Why)
-	})
+	}); err != nil {
+		return err
+	}
+	failed := asked.RetestAll || asked.TestAll
+	if x.trigger.TriggerGitHubWorkflows && (okToTest || failed) {
+		return rerunWorkflows(ctx, c, x.HeadSHA, okToTest, failed)
+	}
+	return nil
 }
 
 // lineFor returns the line of a comment that asked for a job.
@@ -192,26 +195,40 @@ func (x *change) allow(ctx context.Context, c *plugin.Call) error {
 }
 
 // rerunWorkflows lets the forge's own runs for a head go on: those that wait for
-// approval, and those that failed.
+// approval, and those that failed. Those that the forge does not let go on are told.
 func rerunWorkflows(ctx context.Context, c *plugin.Call, sha string, waiting, failed bool) error {
 	runs, err := c.Forge.WorkflowRuns(ctx, c.At.Repo, sha)
 	if err != nil {
 		return fmt.Errorf("workflow runs of %s: %w", sha, err)
 	}
+	var errs []error
+	var refused []string
 	for _, r := range goOn(runs, waiting, failed) {
-		if err := c.Forge.RerunWorkflow(ctx, c.At.Repo, r); err != nil {
-			return fmt.Errorf("workflow %s: %w", r.Name, err)
+		switch err := c.Forge.RerunWorkflow(ctx, c.At.Repo, r); {
+		case errors.Is(err, prow.ErrForbidden):
+			c.Did("could not let workflow %s go on: %v", r.Name, err)
+			refused = append(refused, "`"+r.Name+"`")
+		case err != nil:
+			errs = append(errs, fmt.Errorf("workflow %s: %w", r.Name, err))
 		}
 	}
-	return nil
+	if err := errors.Join(errs...); err != nil || len(refused) == 0 {
+		return err
+	}
+	return prow.Refuse("GitHub does not let me run these workflows: %s. Look at them there: one that is older than a month cannot run again, "+
+		"and I need the permission to write Actions.", strings.Join(refused, ", "))
 }
 
-// goOn returns the runs that wait for approval, and those that failed.
+// ofPulls are the events whose workflows test a pull request.
+var ofPulls = []string{"pull_request", "pull_request_target", "workflow_call"}
+
+// goOn returns the runs that wait for approval, and those of pull requests that
+// failed.
 func goOn(runs []prow.WorkflowRun, waiting, failed bool) []prow.WorkflowRun {
 	var out []prow.WorkflowRun
 	for _, r := range runs {
 		waits := r.Status == "action_required" || r.Conclusion == "action_required"
-		fell := r.Status == "completed" && !waits && !slices.Contains([]string{"success", "skipped", "neutral"}, r.Conclusion)
+		fell := r.Status == "completed" && !waits && slices.Contains(ofPulls, r.Event) && !slices.Contains([]string{"success", "skipped", "neutral"}, r.Conclusion)
 		if waits && waiting || fell && failed {
 			out = append(out, r)
 		}
