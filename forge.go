@@ -147,6 +147,21 @@ type (
 	}
 )
 
+// ListedFiles is how many files of a pull request a forge lists; git knows them all.
+const ListedFiles = 3000
+
+// ChangedNames are the names of changed files; a renamed one has both.
+func ChangedNames(files []File) []string {
+	var out []string
+	for _, f := range files {
+		out = append(out, f.Name)
+		if f.OldName != "" {
+			out = append(out, f.OldName)
+		}
+	}
+	return out
+}
+
 // The values of Mergeable.
 const (
 	MergeableUnknown Mergeable = ""

@@ -28,6 +28,20 @@ func (r *Repo) Changed(ctx context.Context, from, to string) ([]prow.File, error
 	return parseDiff(string(out))
 }
 
+// PullFiles names the files that a pull request changes on a commit of its base
+// branch, given those that the forge lists; where that list is cut, git knows the
+// rest.
+func (r *Repo) PullFiles(ctx context.Context, number int, branch, base, head string, listed []prow.File) ([]string, error) {
+	if len(listed) < prow.ListedFiles {
+		return prow.ChangedNames(listed), nil
+	}
+	if err := r.Ensure(ctx, []string{"refs/heads/" + branch, fmt.Sprintf("refs/pull/%d/head", number)}, base, head); err != nil {
+		return nil, err
+	}
+	all, err := r.Changed(ctx, base, head)
+	return prow.ChangedNames(all), err
+}
+
 // mergeBase returns where two commits parted; from itself where they never met.
 func (m *mirror) mergeBase(ctx context.Context, from, to string) (string, error) {
 	out, err := m.git(ctx, "merge-base", from, to)

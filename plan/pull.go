@@ -14,9 +14,6 @@ import (
 	"github.com/prow-ci/prow/trigger"
 )
 
-// listedFiles is how many files of a pull request GitHub lists; git knows them all.
-const listedFiles = 3000
-
 // Pull plans for a pull request as it is on the forge now. Its repository is read
 // through source only where it may bring its own jobs, or has very many files.
 func Pull(ctx context.Context, cfg *config.Config, forge prow.ForgeReader, source *inrepo.Source, id prow.IssueID, c Change) (*Plan, error) {
@@ -55,24 +52,15 @@ func Pull(ctx context.Context, cfg *config.Config, forge prow.ForgeReader, sourc
 
 // pullFiles lists the names of the changed files, old and new.
 func pullFiles(ctx context.Context, forge prow.ForgeReader, store *git.Store, pull *prow.Pull, base string) ([]string, error) {
+	var names []string
 	list, err := forge.Files(ctx, pull.ID)
-	if err == nil && len(list) >= listedFiles {
-		repo := store.Repo(pull.ID.Repo)
-		if err = repo.Ensure(ctx, []string{"refs/heads/" + pull.Base, fmt.Sprintf("refs/pull/%d/head", pull.ID.Number)}, base, pull.HeadSHA); err == nil {
-			list, err = repo.Changed(ctx, base, pull.HeadSHA)
-		}
+	if err == nil {
+		names, err = store.Repo(pull.ID.Repo).PullFiles(ctx, pull.ID.Number, pull.Base, base, pull.HeadSHA, list)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("changed files of %s: %w", pull.ID, err)
 	}
-	var out []string
-	for _, f := range list {
-		out = append(out, f.Name)
-		if f.OldName != "" {
-			out = append(out, f.OldName)
-		}
-	}
-	return out, nil
+	return names, nil
 }
 
 // judgePull notes what keeps the jobs from starting, and what is ignored.

@@ -286,7 +286,7 @@ func (l *look) needs(ctx context.Context, presubmits []config.Presubmit, policy 
 			return changed, nil
 		}
 		for i, id := range ids {
-			f, err := l.w.files(ctx, id, heads[i])
+			f, err := l.files(ctx, id, heads[i])
 			if err != nil {
 				return nil, err
 			}
@@ -326,9 +326,9 @@ func needed(presubmits []config.Presubmit, branch string, policy *Policy, files 
 // maxFiles is how many lists of changed files are kept.
 const maxFiles = 5000
 
-// files lists what a pull request changes; asked for once for each head.
-func (w *Worker) files(ctx context.Context, id prow.IssueID, head string) ([]string, error) {
-	s := w.state()
+// files names what a pull request changes; asked for once for each head.
+func (l *look) files(ctx context.Context, id prow.IssueID, head string) ([]string, error) {
+	s := l.w.state()
 	name := id.String() + "@" + head
 	s.mu.Lock()
 	names, ok := s.files[name]
@@ -336,12 +336,12 @@ func (w *Worker) files(ctx context.Context, id prow.IssueID, head string) ([]str
 	if ok {
 		return names, nil
 	}
-	files, err := w.Forge.Files(ctx, id)
+	listed, err := l.w.Forge.Files(ctx, id)
+	if err == nil {
+		names, err = l.w.Git.Repo(l.key.Repo).PullFiles(ctx, id.Number, l.key.Branch, l.branch.SHA, head, listed)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("changed files: %w", err)
-	}
-	for _, f := range files {
-		names = append(names, f.Name)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

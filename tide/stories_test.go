@@ -439,3 +439,27 @@ func TestAFreeze(t *testing.T) {
 	must(t, w.db.Memory.Save(t.Context(), prow.FreezeName(w.repo, "main"), nil))
 	w.merges(id)
 }
+
+// A job for files is asked for when one of them is moved away, as it is when the
+// change comes in.
+func TestAMovedFileIsChanged(t *testing.T) {
+	t.Parallel()
+	w := openWith(t, lgtmQuery, strings.Replace(unitJob, "always_run: true", "run_if_changed: ^src/", 1))
+	w.Commit(w.repo, "main", world.Bot, map[string]string{"src/a": "one\ntwo\nthree\n"})
+	w.Users("alice")
+	fork, err := w.Hub.Fork(t.Context(), w.repo, "alice")
+	must(t, err)
+	_, err = w.Hub.Commit(t.Context(), fork, "move", "alice", "Move it", map[string]string{"lib/a": "one\ntwo\nthree\n"}, "src/a")
+	must(t, err)
+	id, err := w.Hub.OpenPull(t.Context(), "alice", prow.NewPull{Repo: w.repo, Head: "alice:move", Base: "main", Title: "Move it"})
+	must(t, err)
+	files, err := w.Forge().Files(t.Context(), id)
+	if err != nil || len(files) != 1 || files[0].OldName != "src/a" {
+		t.Fatalf("the forge lists %+v, %v", files, err)
+	}
+	w.be(never)
+	w.label(id, "lgtm")
+	w.says(id, "Not mergeable. Retesting: unit")
+	w.be(func(*prow.Job) prow.State { return prow.Success })
+	w.merges(id)
+}

@@ -33,7 +33,6 @@ type ApproveConfig struct {
 
 const (
 	notification = "notification"
-	maxFiles     = 3000 // GitHub lists no more files of a pull request
 )
 
 // approve is the plugin and its section.

@@ -61,7 +61,7 @@ type part struct {
 
 // decideApproval fails closed: files that GitHub did not list are not approved.
 func decideApproval(f approvalFacts) approvalVerdict {
-	v := approvalVerdict{approvalFacts: f, Truncated: len(f.Files) >= maxFiles}
+	v := approvalVerdict{approvalFacts: f, Truncated: len(f.Files) >= prow.ListedFiles}
 	current := f.approvals()
 	v.Approvals = slices.SortedFunc(maps.Values(current), func(a, b approval) int { return strings.Compare(a.Who, b.Who) })
 	parts := f.parts()

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	prow "github.com/prow-ci/prow"
 	"github.com/prow-ci/prow/plugin"
 )
 
@@ -31,7 +32,7 @@ func (v approvalVerdict) text() string {
 	v.writeIssue(&b)
 	if v.Truncated {
 		fmt.Fprintf(&b, "This change has %d files or more, and GitHub lists no more than that. The files that are not listed cannot be approved one by one: "+
-			"split the pull request, or let somebody who may do so add the label by hand.\n\n", maxFiles)
+			"split the pull request, or let somebody who may do so add the label by hand.\n\n", prow.ListedFiles)
 	}
 	if len(v.Files) == 0 {
 		b.WriteString("This pull request changes no files, so there is nothing to approve.\n\n")

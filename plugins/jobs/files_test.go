@@ -27,12 +27,12 @@ func TestFilesOfALargeChange(t *testing.T) {
 	w := world.New(t)
 	r := w.Repo("o/r", map[string]string{"a": "1\n"})
 	files := map[string]string{"zzz/last": "x\n"}
-	for i := range listedFiles {
+	for i := range prow.ListedFiles {
 		files[fmt.Sprintf("many/%04d", i)] = "x\n"
 	}
 	c := callAt(w, w.Pull(r, "alice", "large", files))
 	listed, err := c.Forge.Files(t.Context(), c.At)
-	if err != nil || len(listed) != listedFiles {
+	if err != nil || len(listed) != prow.ListedFiles {
 		t.Fatalf("the forge lists %d files, %v", len(listed), err)
 	}
 	x, err := look(t.Context(), c)
@@ -43,7 +43,7 @@ func TestFilesOfALargeChange(t *testing.T) {
 		t.Fatal(err)
 	}
 	all, err := x.files(t.Context(), c)
-	if err != nil || len(all) != listedFiles+1 || !slices.Contains(all, "zzz/last") {
+	if err != nil || len(all) != prow.ListedFiles+1 || !slices.Contains(all, "zzz/last") {
 		t.Errorf("%d files, %v", len(all), err)
 	}
 }

@@ -163,35 +163,15 @@ func (x *change) trusted(ctx context.Context, c *plugin.Call) (bool, error) {
 // files returns the names of the changed files, old and new. GitHub lists only
 // so many; git knows them all.
 func (x *change) files(ctx context.Context, c *plugin.Call) ([]string, error) {
+	var names []string
 	list, err := c.Forge.Files(ctx, c.At)
+	if err == nil {
+		names, err = c.Git.Repo(c.At.Repo).PullFiles(ctx, c.At.Number, x.Base, x.base, x.HeadSHA, list)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("files of %s: %w", c.At, err)
 	}
-	if len(list) >= listedFiles {
-		repo := c.Git.Repo(c.At.Repo)
-		refs := []string{"refs/heads/" + x.Base, fmt.Sprintf("refs/pull/%d/head", c.At.Number)}
-		if err := repo.Ensure(ctx, refs, x.base, x.HeadSHA); err != nil {
-			return nil, fmt.Errorf("commits of %s: %w", c.At, err)
-		}
-		if list, err = repo.Changed(ctx, x.base, x.HeadSHA); err != nil {
-			return nil, fmt.Errorf("changes of %s: %w", c.At, err)
-		}
-	}
-	return names(list), nil
-}
-
-// listedFiles is how many files of a pull request GitHub lists.
-const listedFiles = 3000
-
-func names(files []prow.File) []string {
-	var out []string
-	for _, f := range files {
-		out = append(out, f.Name)
-		if f.OldName != "" {
-			out = append(out, f.OldName)
-		}
-	}
-	return out
+	return names, nil
 }
 
 // tidy takes back those of the kept comments that are there.

@@ -68,7 +68,7 @@ func pushed(ctx context.Context, c *plugin.Call, e prow.PushEvent) ([]string, er
 	if err != nil {
 		return nil, fmt.Errorf("changes of %s in %s: %w", e.Branch, c.At.Repo, err)
 	}
-	return names(files), nil
+	return prow.ChangedNames(files), nil
 }
 
 func isZero(sha string) bool { return strings.Trim(sha, "0") == "" }
