@@ -378,6 +378,90 @@ func TestAnExternalPluginThatIsGone(t *testing.T) {
 	}
 }
 
+// One that takes a webhook and does not answer has it once, and is waited for
+// less from then on, until it answers.
+func TestAnExternalPluginThatHangs(t *testing.T) {
+	t.Parallel()
+	var hangs atomic.Bool
+	var mu sync.Mutex
+	took := map[string]int{}
+	srv := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.ReadAll(r.Body)
+		mu.Lock()
+		took[r.Header.Get("X-GitHub-Delivery")]++
+		mu.Unlock()
+		if hangs.Load() {
+			<-r.Context().Done()
+		}
+	}))
+	t.Cleanup(srv.Close)
+	h := open(t)
+	h.Patience = 2 * time.Second
+	cfg := &config.Config{Plugins: &config.Plugins{ExternalPlugins: map[string][]config.ExternalPlugin{"o": {{Name: "x", Endpoint: srv.URL}}}}}
+	h.Config = func() *config.Config { return cfg }
+	h.run()
+	hangs.Store(true)
+	for i, within := range []string{"2s", "200ms", "200ms"} {
+		id := fmt.Sprint("hangs-", i)
+		h.post("issue_comment", id, commentBody(1, "x"))
+		d := h.settled(id)
+		if want := "external:x: no answer within " + within + ": it may have taken the webhook"; d.State != prow.DeliveryDead || d.Error != want {
+			t.Errorf("%s: %q, want %q", d.State, d.Error, want)
+		}
+	}
+	hangs.Store(false)
+	for i := 0; ; i++ {
+		id := fmt.Sprint("answers-", i)
+		h.post("issue_comment", id, commentBody(1, "x"))
+		if h.settled(id).State == prow.DeliveryHandled {
+			break
+		}
+	}
+	hangs.Store(true)
+	h.post("issue_comment", "again", commentBody(1, "x"))
+	if d := h.settled("again"); !strings.Contains(d.Error, "within 2s") {
+		t.Errorf("after it answered: %s", d.Error)
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	for id, n := range took {
+		if n != 1 {
+			t.Errorf("it has %s %d times", id, n)
+		}
+	}
+}
+
+// A redirection would turn the webhook into a GET without it.
+func TestAnExternalPluginElsewhere(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	var asked []string
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		asked = append(asked, r.Method+" "+r.URL.Path)
+		mu.Unlock()
+		if r.URL.Path == "/old" {
+			http.Redirect(w, r, "/new/", http.StatusMovedPermanently)
+		}
+	}))
+	t.Cleanup(srv.Close)
+	h := open(t)
+	cfg := &config.Config{Plugins: &config.Plugins{ExternalPlugins: map[string][]config.ExternalPlugin{"o": {{Name: "x", Endpoint: srv.URL + "/old"}, {Name: "y", Endpoint: srv.URL + "/new/"}}}}}
+	h.Config = func() *config.Config { return cfg }
+	h.run()
+	h.post("issue_comment", "d", commentBody(1, "x"))
+	d := h.settled("d")
+	if d.Results[0].Error != "it answered 301 Moved Permanently" || d.Results[1].Error != "" {
+		t.Errorf("results %+v", d.Results)
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	slices.Sort(asked)
+	if want := []string{"POST /new/", "POST /old"}; !slices.Equal(asked, want) {
+		t.Errorf("asked %v, want %v", asked, want)
+	}
+}
+
 // What another try hardly mends is not tried for long: later webhooks wait.
 func TestStubbornErrors(t *testing.T) {
 	t.Parallel()

@@ -37,9 +37,11 @@ type Worker struct {
 	Tries    int           // before a delivery is given up; 0 is 10
 	Pause    time.Duration // before the second try, then doubled; 0 is one second
 	Timeout  time.Duration // of one plugin's work on one delivery; 0 is 10 minutes
+	Patience time.Duration // with an external plugin that is slow to answer; 0 is 30 seconds
 	Grace    time.Duration // for running handlers once Run is told to end; 0 is 20 seconds
 
 	accepting atomic.Int32 // requests under way
+	slow      sync.Map     // addresses of external plugins that did not answer in time
 	warned    sync.Map     // unknown plugin names, by configuration
 	expanded  expanded     // repositories of organisations, for the help
 }
