@@ -17,6 +17,7 @@ const maxAttempts = 10
 type past struct {
 	last *prow.Job
 	tick time.Time
+	cron *string // the schedule when that was noted; nil: not known
 }
 
 // move is what to do about a periodic, and why.

@@ -98,7 +98,7 @@ func TestDecide(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			p := periodics(t, map[string]string{"p": c.lines}).Periodic("p")
-			got := decide(p, past{c.last, c.tick}, noon)
+			got := decide(p, past{last: c.last, tick: c.tick}, noon)
 			if got.start != c.start || !got.tick.Equal(c.answers) || got.attempt != c.attempt || !got.next.Equal(c.next) {
 				t.Errorf("decide = %+v, want start %v, tick %v, attempt %d, next %v", got, c.start, c.answers, c.attempt, c.next)
 			}

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -140,10 +141,10 @@ func (w *Worker) Tick(ctx context.Context, name string) (again time.Duration, er
 		}
 	}
 	now := w.Now()
-	if p.Cron != "" && h.tick.IsZero() && h.last == nil && !p.Steady() {
-		// From now on ticks are owed.
+	if unheard := h.tick.IsZero() && h.last == nil || h.cron != nil && *h.cron != p.Cron; p.Cron != "" && unheard && !p.Steady() {
+		// From now on ticks of this schedule are owed.
 		h.tick = now
-		if err := w.save(ctx, name, now); err != nil {
+		if err := w.save(ctx, p, now); err != nil {
 			return 0, err
 		}
 	}
@@ -172,7 +173,7 @@ func (w *Worker) start(ctx context.Context, cfg *config.Config, p *config.Period
 	}
 	w.expect(p.Name, j)
 	w.Log.Info("periodic started", "job", j.Name, "name", p.Name, "why", m.why)
-	return w.save(ctx, p.Name, m.tick)
+	return w.save(ctx, p, m.tick)
 }
 
 // past finds out what is known of a periodic.
@@ -197,7 +198,11 @@ func (w *Worker) past(ctx context.Context, name string) (past, error) {
 	if err != nil {
 		return h, err
 	}
-	h.handled(string(b), w.Now())
+	tick, cron, ok := strings.Cut(string(b), "\n")
+	if ok {
+		h.cron = &cron
+	}
+	h.handled(tick, w.Now())
 	return h, nil
 }
 
@@ -209,9 +214,10 @@ func (h *past) handled(text string, now time.Time) {
 	}
 }
 
-func (w *Worker) save(ctx context.Context, name string, tick time.Time) error {
-	return w.Memory.Save(ctx, memoryName(name), []byte(tick.UTC().Format(time.RFC3339Nano)))
+func (w *Worker) save(ctx context.Context, p *config.Periodic, tick time.Time) error {
+	return w.Memory.Save(ctx, memoryName(p.Name), []byte(tick.UTC().Format(time.RFC3339Nano)+"\n"+p.Cron))
 }
 
-// memoryName is where Memory keeps the newest handled tick of a periodic.
+// memoryName is where Memory keeps the newest handled tick of a periodic and, on
+// a second line, its schedule.
 func memoryName(name string) string { return "horologium/tick/" + name }

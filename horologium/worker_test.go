@@ -231,6 +231,35 @@ func TestAChangedConfiguration(t *testing.T) {
 	})
 }
 
+// Another schedule holds from when it is there: what it would have asked for
+// before is not owed.
+func TestAnotherSchedule(t *testing.T) {
+	t.Parallel()
+	later := periodics(t, map[string]string{"p": "cron: '0 10 * * *'"})
+	story(t, map[string]string{"p": "cron: '0 2 * * *'"}, func(d *day) {
+		sleep(3 * time.Hour)
+		d.end("p", prow.Success)
+		sleep(12 * time.Hour)
+		d.cfg.Store(later)
+		sleep(time.Hour)
+		d.stop()
+		d.begin()
+		if n := len(d.jobs("p")); n != 1 {
+			t.Fatalf("%d runs at four in the afternoon, want that of two in the night", n)
+		}
+		d.stop() // and now it is owed over a night of downtime, too
+		time.Sleep(24 * time.Hour)
+		d.begin()
+		jobs := d.jobs("p")
+		if len(jobs) != 2 {
+			t.Fatalf("%d runs a day later, want 2", len(jobs))
+		}
+		if got := jobs[1].Annotations[prow.AnnotationTick]; got != "2000-01-02T10:00:00Z" {
+			t.Errorf("it answers the tick %s", got)
+		}
+	})
+}
+
 func TestEachBadJobByItself(t *testing.T) {
 	t.Parallel()
 	story(t, map[string]string{"feb": "cron: '0 0 30 2 *'", "p": "interval: 1h"}, func(d *day) {
