@@ -92,6 +92,10 @@ func VerdictName(id IssueID) string { return "tide/pull/" + id.String() }
 // Record, newest first.
 func HistoryName(r Repo, branch string) string { return "tide/history/" + r.String() + ":" + branch }
 
+// CommentsPrefix begins the names under which Memory keeps what stands in the
+// comment of failures of each pull request.
+const CommentsPrefix = "crier/comment/"
+
 // GiversName is where Memory keeps who may give a pull request a label that it
 // lacks: a JSON list of logins, the best first. The plugin whose label it is writes
 // it; absent, nobody in particular is known.

@@ -34,7 +34,7 @@ type memo struct {
 }
 
 // memoName is where Memory keeps the memo of a pull request.
-func memoName(id prow.IssueID) string { return "crier/comment/" + id.String() }
+func memoName(id prow.IssueID) string { return prow.CommentsPrefix + id.String() }
 
 // quiet reports whether j's end changes nothing in the comment for sure: it did
 // not fail, and no failure is told or about to be.

@@ -135,7 +135,7 @@ func stateVerbs(component string) []Verb {
 	case "plank", "crier", pipeline, jenkinsOperator:
 		return append(see, story...)
 	case "sinker":
-		return append(see, Verb{"delete", "to forget old webhooks"})
+		return append(see, Verb{"delete", "to forget old webhooks, and comments of pull requests whose jobs are gone"})
 	case "tide":
 		return append(append(see, story...), Verb{"delete", "to forget the pool of a branch that has none any more"})
 	case "deck":

@@ -55,7 +55,7 @@ func (s *Server) join() error {
 		Log: s.log("crier"), Metrics: registered(s.metrics, crier.NewMetrics()),
 	}
 	sweeper := &sinker.Worker{
-		Jobs: db.Jobs, Runner: s.state.Runner, Inbox: db.Inbox, Config: current, Now: now, Log: s.log("sinker"),
+		Jobs: db.Jobs, Runner: s.state.Runner, Inbox: db.Inbox, Memory: db.Memory, Config: current, Now: now, Log: s.log("sinker"),
 		Metrics: registered(s.metrics, sinker.NewMetrics()),
 	}
 	elsewhere, err := s.elsewhere(&plank.BuildIDs{Node: s.o.Node + "-elsewhere", Now: now})

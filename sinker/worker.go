@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -18,7 +19,8 @@ import (
 type Worker struct {
 	Jobs   prow.Jobs
 	Runner prow.Runner
-	Inbox  prow.Inbox // nil: there is none
+	Inbox  prow.Inbox  // nil: there is none
+	Memory prow.Memory // of the comments of failures; nil: nothing is forgotten
 	Config func() *config.Config
 	// InboxAge is how long handled and dead webhooks are kept. Default 3 days,
 	// as long as the forge itself offers to deliver again.
@@ -173,7 +175,8 @@ func (w *Worker) SinkRun(ctx context.Context, id string) (again time.Duration, e
 	return 0, err
 }
 
-// Sweep deletes old jobs and forgets old webhooks.
+// Sweep deletes old jobs and forgets old webhooks, and what is remembered of
+// pull requests whose jobs are gone.
 func (w *Worker) Sweep(ctx context.Context) error {
 	cfg, start := w.Config(), w.Now()
 	w.Metrics.pass()
@@ -201,6 +204,7 @@ func (w *Worker) Sweep(ctx context.Context) error {
 		}
 		err = w.Inbox.Prune(ctx, start.Add(-age))
 	}
+	err = errors.Join(err, w.forgetComments(ctx))
 	counts, errCount := w.Jobs.Count(ctx, prow.JobFilter{})
 	n := 0
 	for _, c := range counts {
@@ -209,6 +213,38 @@ func (w *Worker) Sweep(ctx context.Context) error {
 	w.Metrics.existing("prow_jobs", n)
 	w.Metrics.took(w.Now().Sub(start))
 	return errors.Join(err, errCount)
+}
+
+// forgetComments forgets what stands in the comment of failures of pull requests
+// without jobs. Should there be one again, crier reads the comment.
+func (w *Worker) forgetComments(ctx context.Context) error {
+	if w.Memory == nil {
+		return nil
+	}
+	names, err := w.Memory.Names(ctx, prow.CommentsPrefix)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		id, err := prow.ParseIssueID(strings.TrimPrefix(name, prow.CommentsPrefix))
+		if err != nil {
+			continue // not ours
+		}
+		jobs, err := w.Jobs.List(ctx, prow.JobFilter{Repo: id.Repo, Pull: id.Number, Limit: 1})
+		if err != nil {
+			return err
+		}
+		if len(jobs) > 0 {
+			continue
+		}
+		if err := w.Memory.Save(ctx, name, nil); err != nil {
+			return err
+		}
+		if err := w.rest(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (w *Worker) rest(ctx context.Context) error {

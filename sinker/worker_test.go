@@ -187,6 +187,40 @@ func TestOldWebhooksAreForgotten(t *testing.T) {
 }
 
 // A run goes the moment its time is up, not at the next sweep.
+func TestCommentsOfPullsWithoutJobsAreForgotten(t *testing.T) {
+	t.Parallel()
+	db, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "prow.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	of := func(pull int) func(*prow.Job) {
+		return func(j *prow.Job) {
+			j.Spec.Refs.Org, j.Spec.Refs.Repo, j.Spec.Refs.Pulls[0].Number = "o", "r", pull
+		}
+	}
+	for _, j := range []*prow.Job{ran("old", 8*day, prow.Failure, of(1)), ran("older", 8*day, prow.Failure, of(2)), ran("new", day, prow.Success, of(2))} {
+		if err := db.Jobs.Create(t.Context(), j); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range []string{"crier/comment/o/r#1", "crier/comment/o/r#2", "crier/comment/o/r#12", "crier/comment/?", "tide/pull/o/r#1"} {
+		if err := db.Memory.Save(t.Context(), name, []byte("{}")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w := &Worker{Jobs: db.Jobs, Memory: db.Memory, Config: func() *config.Config { return &config.Config{} }, Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return now }}
+	for range 2 {
+		if err := w.Sweep(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	left, err := db.Memory.Names(t.Context(), "")
+	if want := []string{"crier/comment/?", "crier/comment/o/r#2", "tide/pull/o/r#1"}; err != nil || !slices.Equal(left, want) {
+		t.Errorf("left %q (%v), want %q", left, err, want)
+	}
+}
+
 func TestRunsGoWhenTheirTimeIsUp(t *testing.T) {
 	t.Parallel()
 	w, db := house(t)
