@@ -294,7 +294,7 @@ func (t *tree) reach(p trail) int {
 // DidYouMean returns `did you mean "x"?` for the member of known that is like
 // what was written, or "".
 func DidYouMean(written string, known []string) string {
-	return strings.TrimPrefix(didYouMean(written, known), "; ")
+	return strings.TrimPrefix(closest(written, known), "; ")
 }
 
 // DecorationFaults says what a merged decoration lacks.

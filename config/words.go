@@ -24,6 +24,11 @@ func didYouMean(written string, known []string) string {
 	if len(known) > maxMeant {
 		return ""
 	}
+	return closest(written, known)
+}
+
+// closest is didYouMean for any number of words.
+func closest(written string, known []string) string {
 	best, dist := "", max(1, len(written)/3)+1
 	for _, k := range known {
 		if d := distance(strings.ToLower(written), strings.ToLower(k), dist); d < dist && k != written {

@@ -3,6 +3,7 @@ package mkpj_test
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"iter"
 	"os"
 	"slices"
@@ -107,6 +108,14 @@ func decode(t *testing.T, b []byte) (v any) {
 	return v
 }
 
+func many(n int) iter.Seq[mkpj.Found] {
+	cfg := &config.Config{}
+	for i := range n {
+		cfg.Periodics = append(cfg.Periodics, config.Periodic{JobBase: config.JobBase{Name: fmt.Sprintf("job-%d", i)}})
+	}
+	return mkpj.Static(cfg)
+}
+
 func TestFind(t *testing.T) {
 	t.Parallel()
 	cfg := load(t)
@@ -134,6 +143,9 @@ func TestFind(t *testing.T) {
 		if text != c.want && (err == nil || !strings.HasSuffix(text, c.want)) {
 			t.Errorf("%s of %q: %s; want %s", c.name, c.repo, text, c.want)
 		}
+	}
+	if _, err := mkpj.Find(many(4000), "job-39998", ""); err == nil || !strings.Contains(err.Error(), `did you mean "job-3998"?`) {
+		t.Errorf("among many jobs the error is %v", err)
 	}
 	none := mkpj.Static(&config.Config{})
 	if _, err := mkpj.Find(none, "unit", ""); err == nil || !strings.Contains(err.Error(), "--job-config-path") {
