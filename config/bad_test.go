@@ -65,8 +65,8 @@ func TestBadFiles(t *testing.T) {
 		{"much in a gzip", zip(bytes.Repeat([]byte("#"), 40<<20)), "is larger than 32 MB"},
 		{"a broken gzip", "\x1f\x8bnonsense", "begins like gzip, but is not"},
 		{"a cut gzip", zip([]byte(strings.Repeat("a: b\n", 1000)))[:30], "cannot be read: unexpected EOF"},
-		{"a wrong quantity", "plank: {default_decoration_config_entries: [{config: {default_memory_request: lots}}]}", "the text \"lots\" will not do: quantities must match"},
-		{"a wrong duration", "tide: {sync_period: 5}", "the number 5 will not do"},
+		{"a wrong quantity", "plank: {default_decoration_config_entries: [{config: {default_memory_request: lots}}]}", "is the text \"lots\"; want a quantity (write for example 500m or 4Gi)"},
+		{"a wrong duration", "tide: {sync_period: 5}", "is the number 5; want a duration (write for example 30m or 2h30m)"},
 		{"a number for a struct", "plank: 5", "plank: is the number 5; want a mapping"},
 		{"a big number", "plank: {max_concurrency: 99999999999999999999}", "want a whole number"},
 	} {

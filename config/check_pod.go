@@ -149,11 +149,12 @@ func checkMounts(at spot, mounts []corev1.VolumeMount, volumes []string) {
 		switch {
 		case ownVolume(m.Name):
 			at.at(i, "name").wrong(fmt.Sprintf("%q is a volume that decoration uses", m.Name))
-		case ownPath(m.MountPath):
-			at.at(i, "mountPath").wrong(fmt.Sprintf("%s is a place that decoration uses", m.MountPath))
 		case !known[m.Name]:
 			at.at(i, "name").hinted(fmt.Sprintf("there is no volume %q", m.Name),
 				"add it to volumes"+didYouMean(m.Name, volumes))
+		}
+		if ownPath(m.MountPath) {
+			at.at(i, "mountPath").wrong(fmt.Sprintf("%s is a place that decoration uses", m.MountPath))
 		}
 	}
 }

@@ -8,8 +8,12 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
+	"time"
 
+	prow "github.com/prow-ci/prow"
 	"go.yaml.in/yaml/v4"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // kind is what a scalar is by the rules of YAML 1.1.
@@ -283,8 +287,26 @@ func (d *decoder) viaJSON(n *yaml.Node, v reflect.Value, coerce bool, at *frame)
 		return
 	}
 	if err := json.Unmarshal(b.Bytes(), v.Addr().Interface()); err != nil {
+		if want, hint := wanted(v); want != "" {
+			d.note(n, at, KindType, "is "+what(n)+"; want "+want, hint)
+			return
+		}
 		d.note(n, at, KindType, what(n)+" will not do: "+strings.TrimPrefix(err.Error(), "json: "), "")
 	}
+}
+
+// wanted says what a type that reads JSON itself takes, and how that is written;
+// "" for types whose own words are better.
+func wanted(v reflect.Value) (want, hint string) {
+	switch v.Addr().Interface().(type) {
+	case *metav1.Duration, *prow.Duration:
+		return "a duration", "write for example 30m or 2h30m"
+	case *resource.Quantity:
+		return "a quantity", "write for example 500m or 4Gi"
+	case *metav1.Time, *time.Time:
+		return "a time", "write for example 2026-01-31T12:00:00Z"
+	}
+	return "", ""
 }
 
 // json writes n as JSON.

@@ -65,6 +65,8 @@ func TestRules(t *testing.T) {
 		{"volume", pre("name: a, spec: {volumes: [{name: logs}], containers: [{image: x}]}"), `"logs" is a volume that decoration uses`},
 		{"mount", pre("name: a, spec: {volumes: [{name: data}], containers: [{volumeMounts: [{name: dat, mountPath: /x}]}]}"), `there is no volume "dat" (add it to volumes; did you mean "data"?)`},
 		{"mount path", pre("name: a, spec: {volumes: [{name: data}], containers: [{volumeMounts: [{name: data, mountPath: /logs}]}]}"), "/logs is a place that decoration uses"},
+		{"mount of nothing there", pre("name: a, spec: {containers: [{volumeMounts: [{name: data, mountPath: /logs}]}]}"), "volumeMounts[0].name: there is no volume \"data\""},
+		{"mount of nothing, and there", pre("name: a, spec: {containers: [{volumeMounts: [{name: data, mountPath: /logs}]}]}"), "volumeMounts[0].mountPath: /logs is a place that decoration uses"},
 		{"clone address", pre("name: a, clone_uri: 'git@github.com:o/r.git', " + pod), ""},
 		{"no address", pre("name: a, clone_uri: 'http://[', " + pod), "is not an address"},
 		{"extra ref", pre("name: a, extra_refs: [{org: o}], " + pod), "names no repository"},
@@ -139,7 +141,7 @@ func TestRules(t *testing.T) {
 		{"failover", mainFile("scheduler: {failover: {mappings: {a: ''}}}"), "has no cluster to go to"},
 		{"webhook of the future", mainFile("managed_webhooks: {org_repo_config: {o: {token_created_after: 2999-01-01T00:00:00Z}}}"), "is in the future"},
 		{"webhook of the past", mainFile("managed_webhooks: {org_repo_config: {o: {token_created_after: 2020-01-01T00:00:00Z}}}"), ""},
-		{"webhook without time", mainFile("managed_webhooks: {org_repo_config: {o: {token_created_after: today}}}"), "token_created_after: the text \"today\" will not do"},
+		{"webhook without time", mainFile("managed_webhooks: {org_repo_config: {o: {token_created_after: today}}}"), "token_created_after: is the text \"today\"; want a time"},
 
 		{"tekton", tekton("name: a, extra_refs: [{org: o, repo: r}]", "PROW_IMPLICIT_GIT_REF", "PROW_EXTRA_GIT_REF_0"), ""},
 		{"tekton, nothing to clone", tekton("name: a", "build"), ""},
