@@ -72,11 +72,14 @@ func (l *loader) jobs(c *Config, in *inputs, main *JobConfig, timeout *metav1.Du
 	}
 	c.Periodics = make([]Periodic, 0, periodics)
 	l.kept = map[string]*piece{}
+	var faults []defaultFault
 	for i, p := range pieces {
 		l.kept[files[i].name] = p
 		rep.problems = append(rep.problems, p.problems...)
+		faults = append(faults, p.faults...)
 		c.join(&p.jobs)
 	}
+	c.tellDefaults(in, faults, rep)
 	c.periodic = make(map[string]int, len(c.Periodics))
 	for i := range c.Periodics {
 		c.periodic[c.Periodics[i].Name] = i

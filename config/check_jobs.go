@@ -40,7 +40,7 @@ func (f *finisher) checkBase(at spot, j *JobBase, t prow.Type) {
 	checkRerunAuth(at.at("rerun_auth_config"), j.RerunAuthConfig)
 	checkReporter(at.at("reporter_config"), j.ReporterConfig)
 	if j.Spec != nil && j.Agent == prow.KubernetesAgent {
-		checkPod(at, j, t)
+		checkPod(at.at("spec"), j, t)
 	}
 	if j.Agent == prow.TektonAgent {
 		checkTekton(at, j, t)

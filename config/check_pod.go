@@ -2,9 +2,7 @@ package config
 
 import (
 	"fmt"
-	"mime"
 	"slices"
-	"strings"
 
 	prow "github.com/prow-ci/prow"
 	corev1 "k8s.io/api/core/v1"
@@ -23,8 +21,8 @@ func ownVolume(name string) bool { return name == "logs" || name == "code" || na
 func ownPath(path string) bool { return path == "/logs" || path == prow.PodHome || path == "/tools" }
 
 // checkPod checks a job's pod spec, presets in it.
-func checkPod(job spot, j *JobBase, t prow.Type) {
-	at, spec := job.at("spec"), j.Spec
+func checkPod(at spot, j *JobBase, t prow.Type) {
+	spec := j.Spec
 	for i, c := range spec.InitContainers {
 		if c.RestartPolicy == nil || *c.RestartPolicy != corev1.ContainerRestartPolicyAlways {
 			at.at("initContainers", i).hinted("is not allowed", "only init containers with restartPolicy: Always are")
@@ -47,9 +45,6 @@ func checkPod(job spot, j *JobBase, t prow.Type) {
 		if j.DecorationConfig != nil && (len(c.Command)+len(c.Args) == 0 || slices.Concat(c.Command, c.Args)[0] == "") {
 			at.at("containers", i).hinted("has no command", "a decorated job says in command or args what to run")
 		}
-	}
-	if j.DecorationConfig != nil {
-		checkDecoration(job.at("decoration_config"), j.DecorationConfig)
 	}
 }
 
@@ -157,48 +152,4 @@ func checkMounts(at spot, mounts []corev1.VolumeMount, volumes []string) {
 			at.at(i, "mountPath").wrong(fmt.Sprintf("%s is a place that decoration uses", m.MountPath))
 		}
 	}
-}
-
-// checkDecoration checks a merged decoration.
-func checkDecoration(at spot, d *prow.DecorationConfig) {
-	images := d.UtilityImages
-	if images == nil {
-		images = &prow.UtilityImages{}
-	}
-	var missing []string
-	for _, i := range [][2]string{{"clonerefs", images.CloneRefs}, {"initupload", images.InitUpload}, {"entrypoint", images.Entrypoint}, {"sidecar", images.Sidecar}} {
-		if i[1] == "" {
-			missing = append(missing, i[0])
-		}
-	}
-	const layers = "set it in plank.default_decoration_config_entries, or in the job"
-	if len(missing) > 0 {
-		at.at("utility_images").hinted("lacks "+strings.Join(missing, ", "), layers)
-	}
-	if d.GCSConfiguration == nil {
-		at.at("gcs_configuration").hinted("is missing", layers)
-	} else {
-		checkGCS(at.at("gcs_configuration"), d.GCSConfiguration)
-	}
-	if d.OauthTokenSecret != nil && len(d.SSHKeySecrets) > 0 {
-		at.hinted("has both oauth_token_secret and ssh_key_secrets", "keep one of the two")
-	}
-}
-
-func checkGCS(at spot, g *prow.GCSConfiguration) {
-	switch g.PathStrategy {
-	case "explicit":
-	case "legacy", "single":
-		if g.DefaultOrg == "" || g.DefaultRepo == "" {
-			at.hinted("lacks default_org or default_repo", "path_strategy "+g.PathStrategy+" needs both")
-		}
-	default:
-		at.at("path_strategy").hinted(fmt.Sprintf("is %q", g.PathStrategy), "want legacy, single or explicit")
-	}
-	for _, ext := range keysOf(g.MediaTypes) {
-		if _, _, err := mime.ParseMediaType(g.MediaTypes[ext]); err != nil {
-			at.at("mediaTypes", ext).wrong(fmt.Sprintf("%q is not a media type: %v", g.MediaTypes[ext], err))
-		}
-	}
-	checkURL(at.at("job_url_prefix"), g.JobURLPrefix)
 }

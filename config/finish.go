@@ -47,6 +47,7 @@ type piece struct {
 	of, with [sha256.Size]byte // the text, and what is shared
 	jobs     JobConfig
 	problems Problems
+	faults   []defaultFault
 }
 
 // finisher turns jobs as written into jobs ready to use.
@@ -57,6 +58,8 @@ type finisher struct {
 	res  regexps
 
 	meant map[string]string // hints for labels that ask for no preset
+
+	faults *[]defaultFault // where those go that many jobs have; nil: told at each job
 }
 
 // finish completes the jobs of a file, which are left as they are.
@@ -73,6 +76,8 @@ func (s *shared) finish(file *source, res regexps) (p *piece) {
 		own.decorateAll = true
 		f.shared = &own
 	}
+	var faults []defaultFault
+	f.faults = &faults
 	p = &piece{jobs: JobConfig{PresubmitsStatic: map[string][]Presubmit{}, PostsubmitsStatic: map[string][]Postsubmit{}}}
 	for repo, jobs := range raw.PresubmitsStatic {
 		p.jobs.PresubmitsStatic[repo] = f.presubmits(trail{"presubmits", repo}, repo, jobs)
@@ -84,6 +89,8 @@ func (s *shared) finish(file *source, res regexps) (p *piece) {
 		f.periodic(f.spot(trail{"periodics", i}).of(j.Name), &j)
 		p.jobs.Periodics = append(p.jobs.Periodics, j)
 	}
+	sortFaults(faults)
+	p.faults = faults
 	p.problems = f.rep.placed(file, s.precise, &p.jobs)
 	return p
 }
@@ -165,21 +172,26 @@ func (f *finisher) base(at spot, j *JobBase, repo string, t prow.Type) {
 		f.missingPresets(at, j.Labels)
 	}
 	f.checkBase(at, j, t)
+	f.checkDecoration(at, j, repo)
 }
 
 // decorate gives a decorated job its whole configuration.
 func (f *finisher) decorate(at spot, j *JobBase, repo string) {
-	on := f.decorateAll
-	if j.Decorate != nil {
-		on = *j.Decorate
-	}
 	switch {
-	case on:
+	case f.decorated(j):
 		j.DecorationConfig = mergeDecoration(f.decoration(repo, j.Cluster), j.DecorationConfig)
 	case j.Decorate != nil && j.DecorationConfig != nil:
 		at.at("decoration_config").warn(KindNoEffect, "has no effect, because decorate is false", "remove one of the two")
 		j.DecorationConfig = nil
 	}
+}
+
+// decorated reports whether the job is to be decorated.
+func (s *shared) decorated(j *JobBase) bool {
+	if j.Decorate != nil {
+		return *j.Decorate
+	}
+	return s.decorateAll
 }
 
 // decoration is what the default entries give to a job.

@@ -299,10 +299,8 @@ func DidYouMean(written string, known []string) string {
 
 // DecorationFaults says what a merged decoration lacks.
 func DecorationFaults(d *prow.DecorationConfig) []string {
-	rep := &report{}
-	checkDecoration(spot{rep: rep}, d)
 	var out []string
-	for _, f := range rep.pending {
+	for _, f := range decorationFaults(d) {
 		out = append(out, strings.TrimSpace(f.path.String()+" "+f.Text))
 	}
 	if g := d.GCSConfiguration; g != nil && g.Bucket == "" && g.LocalOutputDir == "" {
