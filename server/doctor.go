@@ -63,6 +63,7 @@ type doctor struct {
 	token    string
 	app      *App // if we are a GitHub App
 	hmac     []byte
+	broken   map[string]error // contexts of the kubeconfig
 	findings []Finding
 }
 
@@ -87,6 +88,7 @@ func Doctor(ctx context.Context, o DoctorOptions) ([]Finding, error) {
 		d.lookAtMachine(ctx)
 	}
 	d.lookAtConfig(ctx)
+	d.lookAtContexts()
 	d.lookAtStorage(ctx)
 	d.lookAtForge(ctx)
 	return d.findings, nil
@@ -117,11 +119,11 @@ func (d *doctor) lookAtConfig(context.Context) {
 	}
 	if err != nil {
 		var all config.Problems
-		text, n := err.Error(), 1
-		if errors.As(err, &all) && len(all) > 0 {
-			text, n = all[0].String(), len(all)
+		text := "it does not load: " + err.Error()
+		if errors.As(err, &all) && len(all) > 1 {
+			text = fmt.Sprintf("it does not load; the first of %d faults: %v", len(all), all[0])
 		}
-		d.fault(area, "prow checkconfig tells all of them; a running Prow stays with the last good one", "it does not load; the first of %d faults: %s", n, text)
+		d.fault(area, "prow checkconfig tells more of it; a running Prow stays with the last good one", "%s", text)
 		return
 	}
 	d.cfg, d.plugins = cfg, cfg.Plugins

@@ -39,9 +39,7 @@ func (d *doctor) lookAtCluster(ctx context.Context) {
 		d.fault("cluster", "give --kubeconfig a file that kubectl can use, or run inside the cluster", "%v", err)
 		return
 	}
-	for _, alias := range slices.Sorted(maps.Keys(clusters.Broken)) {
-		d.fault("cluster", "mend this context of the kubeconfig, or list it in disabled_clusters", "build cluster %s cannot be used: %v", alias, clusters.Broken[alias])
-	}
+	d.broken = clusters.Broken
 	c, err := kube.NewClient(clusters.Infrastructure)
 	if err != nil {
 		d.fault("cluster", "", "%v", err)
@@ -68,6 +66,15 @@ func (d *doctor) lookAtCluster(ctx context.Context) {
 		}
 		defer state.Close()
 		d.lookAtDeliveries(ctx, state.Inbox)
+	}
+}
+
+// lookAtContexts tells of contexts that cannot be used and are meant to be.
+func (d *doctor) lookAtContexts() {
+	for _, alias := range slices.Sorted(maps.Keys(d.broken)) {
+		if d.cfg == nil || !slices.Contains(d.cfg.DisabledClusters, alias) {
+			d.fault("cluster", "mend this context of the kubeconfig, or list it in disabled_clusters", "build cluster %s cannot be used: %v", alias, d.broken[alias])
+		}
 	}
 }
 
