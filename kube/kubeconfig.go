@@ -22,11 +22,12 @@ import (
 // original Prow do. Without files and folder it is where kubectl looks.
 type Kubeconfig struct {
 	Files       []string
-	Dir         string   // of further files; folders in it and ..names are not read
-	Suffix      string   // of the names in Dir
-	TokenFile   string   // for the cluster that this process runs in
-	NoInCluster bool     // do not use that cluster
-	Disabled    []string // contexts to leave out
+	Dir         string // of further files; folders in it and ..names are not read
+	Suffix      string // of the names in Dir
+	TokenFile   string // for the cluster that this process runs in
+	NoInCluster bool   // do not use that cluster
+	// Disabled lists contexts to leave out; nil: none. It is asked at each look.
+	Disabled func() []string
 }
 
 // Clusters are what a Kubeconfig leads to.
@@ -53,9 +54,9 @@ func (k Kubeconfig) Load() (*Clusters, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Clusters{Build: map[string]*rest.Config{}, Broken: map[string]error{}, content: content}
+	c, disabled := &Clusters{Build: map[string]*rest.Config{}, Broken: map[string]error{}, content: content}, k.disabled()
 	for _, name := range slices.Sorted(maps.Keys(merged.Contexts)) {
-		if slices.Contains(k.Disabled, name) {
+		if slices.Contains(disabled, name) {
 			continue
 		}
 		config, err := clientcmd.NewNonInteractiveClientConfig(*merged, name, &clientcmd.ConfigOverrides{}, nil).ClientConfig()
@@ -79,10 +80,17 @@ func (k Kubeconfig) Load() (*Clusters, error) {
 		}
 		return nil, errors.New("no Kubernetes cluster is known: give --kubeconfig a file with a current-context, or run inside a cluster")
 	}
-	if _, ok := c.Build[defaultCluster]; !ok && c.Broken[defaultCluster] == nil && !k.NoInCluster && !slices.Contains(k.Disabled, defaultCluster) {
+	if _, ok := c.Build[defaultCluster]; !ok && c.Broken[defaultCluster] == nil && !k.NoInCluster && !slices.Contains(disabled, defaultCluster) {
 		c.Build[defaultCluster] = c.Infrastructure
 	}
 	return c, nil
+}
+
+func (k Kubeconfig) disabled() []string {
+	if k.Disabled == nil {
+		return nil
+	}
+	return k.Disabled()
 }
 
 // inCluster returns the cluster that this process runs in, or nil.
@@ -197,13 +205,13 @@ func (k Kubeconfig) Follow(ctx context.Context, was *Clusters, every time.Durati
 	}
 }
 
-// content is all that the files say.
+// content is all that the files say, and which contexts are left out.
 func (k Kubeconfig) content() ([]byte, error) {
 	files, err := k.files()
 	if err != nil {
 		return nil, err
 	}
-	var out []byte
+	out := fmt.Appendf(nil, "%q", k.disabled())
 	for _, file := range files {
 		b, err := os.ReadFile(file)
 		if err != nil {

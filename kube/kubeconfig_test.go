@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -65,7 +66,7 @@ func TestKubeconfig(t *testing.T) {
 		{"a folder", Kubeconfig{Dir: in("d"), Suffix: ".yaml"}, "default v x z", "x", ""},
 		{"a file and a folder", Kubeconfig{Files: []string{in("one")}, Dir: in("d"), Suffix: ".yaml"}, "a default infra v x z", "infra", ""},
 		{"where kubectl looks", Kubeconfig{}, "a default infra", "infra", ""},
-		{"disabled", Kubeconfig{Files: []string{in("one")}, Disabled: []string{"a"}}, "default infra", "infra", ""},
+		{"disabled", Kubeconfig{Files: []string{in("one")}, Disabled: func() []string { return []string{"a"} }}, "default infra", "infra", ""},
 		{"without aliases", Kubeconfig{Files: []string{in("one")}, NoInCluster: true}, "a infra", "infra", ""},
 		{"a broken context breaks no other", Kubeconfig{Files: []string{in("broken")}}, "a default", "a", ""},
 		{"no context", Kubeconfig{Files: []string{in("none")}}, "", "", "give --kubeconfig a file with a current-context"},
@@ -111,7 +112,9 @@ func TestKubeconfigIsFollowed(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	write(t, dir, map[string]string{"a": kubeconfig("a", "a")})
-	k := Kubeconfig{Dir: dir}
+	var disabled atomic.Pointer[[]string]
+	disabled.Store(&[]string{})
+	k := Kubeconfig{Dir: dir, Disabled: func() []string { return *disabled.Load() }}
 	was, err := k.Load()
 	if err != nil {
 		t.Fatal(err)
@@ -141,6 +144,10 @@ func TestKubeconfigIsFollowed(t *testing.T) {
 	appear("c", kubeconfig("c", "c"))
 	if c := <-got; c.Build["c"] == nil || c.Build["a"] == nil {
 		t.Errorf("%v", c.Build)
+	}
+	disabled.Store(&[]string{"c"})
+	if c := <-got; c.Build["c"] != nil || c.Build["a"] == nil {
+		t.Errorf("with c disabled: %v", c.Build)
 	}
 	cancel()
 	<-done

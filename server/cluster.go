@@ -43,7 +43,7 @@ const podsAtOnce = 40
 func (s *Server) openCluster(ctx context.Context) (*state, error) {
 	o, cfg, st := s.o, s.live.Current(), &state{buckets: true, starts: podsAtOnce}
 	files := o.Cluster.Kubeconfig
-	files.Disabled = cfg.DisabledClusters
+	files.Disabled = func() []string { return s.live.Current().DisabledClusters }
 	clusters, err := files.Load()
 	if err != nil {
 		return st, err
