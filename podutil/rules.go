@@ -2,13 +2,14 @@ package podutil
 
 import (
 	"path"
+	"slices"
 	"strings"
 
 	prow "github.com/prow-ci/prow"
 )
 
 // searched reports whether an artifact is searched for secrets: the job may say
-// which directories are, and which are not.
+// which directories are, and which are not. A pattern that is none exempts nothing.
 func searched(o *prow.CensoringOptions, name string) bool {
 	switch {
 	case o == nil:
@@ -16,21 +17,63 @@ func searched(o *prow.CensoringOptions, name string) bool {
 	case matches(o.ExcludeDirectories, name):
 		return false
 	}
-	return len(o.IncludeDirectories) == 0 || matches(o.IncludeDirectories, name)
+	return len(o.IncludeDirectories) == 0 || slices.ContainsFunc(o.IncludeDirectories, malformed) || matches(o.IncludeDirectories, name)
 }
 
+// maxAlternatives bounds what the braces of one pattern stand for.
+const maxAlternatives = 1000
+
 // matches reports whether a pattern matches the name or a directory it is in. In a
-// pattern, ** is any number of directories.
+// pattern, ** is any number of directories, and {a,b} is a or b.
 func matches(patterns []string, name string) bool {
 	for _, p := range patterns {
-		pattern := strings.Split(path.Clean(p), "/")
-		for n := name; n != "." && n != "/"; n = path.Dir(n) {
-			if matchParts(pattern, strings.Split(n, "/")) {
-				return true
+		all, _ := alternatives(p)
+		for _, one := range all {
+			pattern := strings.Split(path.Clean(one), "/")
+			for n := name; n != "." && n != "/"; n = path.Dir(n) {
+				if matchParts(pattern, strings.Split(n, "/")) {
+					return true
+				}
 			}
 		}
 	}
 	return false
+}
+
+// malformed reports whether a pattern is none, so that nobody knows what it was to
+// match.
+func malformed(pattern string) bool {
+	all, ok := alternatives(pattern)
+	return !ok || slices.ContainsFunc(all, func(p string) bool {
+		_, err := path.Match(p, "")
+		return err != nil
+	})
+}
+
+// alternatives returns the patterns that one with braces stands for; not ok if the
+// braces do not pair, or are too many.
+func alternatives(pattern string) (all []string, ok bool) {
+	todo := []string{pattern}
+	for len(todo) > 0 {
+		p := todo[0]
+		todo = todo[1:]
+		end := strings.IndexByte(p, '}')
+		start := strings.LastIndexByte(p[:max(end, 0)], '{') // of the innermost pair
+		if end < 0 || start < 0 {
+			if strings.ContainsAny(p, "{}") {
+				return nil, false
+			}
+			all = append(all, p)
+			continue
+		}
+		for _, a := range strings.Split(p[start+1:end], ",") {
+			todo = append(todo, p[:start]+a+p[end+1:])
+		}
+		if len(todo)+len(all) > maxAlternatives {
+			return nil, false
+		}
+	}
+	return all, true
 }
 
 func matchParts(pattern, name []string) bool {
