@@ -154,6 +154,29 @@ func decorationFaults(d *prow.DecorationConfig) []finding {
 	return rep.pending
 }
 
+// checkLayer warns of what one layer of decoration says and what no run can do.
+func checkLayer(at spot, d *prow.DecorationConfig) {
+	if d == nil {
+		return
+	}
+	if d.Timeout != nil && d.Timeout.Duration < 0 {
+		at.at("timeout").warn(KindNoEffect, fmt.Sprintf("is %v, so each test is ended when it starts", d.Timeout.Duration), "want a duration above 0; without one it is 2h")
+	}
+	if d.CensoringOptions == nil {
+		return
+	}
+	globs := func(at spot, list []string, then string) {
+		for i, g := range list {
+			if !prow.ValidGlobs([]string{g}) {
+				at.at(i).warn(KindNoEffect, fmt.Sprintf("%q is no pattern, so %s", g, then), "* is any name, ** any folders, {a,b} one of both")
+			}
+		}
+	}
+	at = at.at("censoring_options")
+	globs(at.at("include_directories"), d.CensoringOptions.IncludeDirectories, "all artifacts are searched for secrets")
+	globs(at.at("exclude_directories"), d.CensoringOptions.ExcludeDirectories, "it exempts nothing")
+}
+
 func checkGCS(at spot, g *prow.GCSConfiguration) {
 	switch g.PathStrategy {
 	case "explicit":

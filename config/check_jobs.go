@@ -147,6 +147,7 @@ func checkRerunAuth(at spot, c *prow.RerunAuthConfig) {
 func checkReporter(at spot, c *prow.ReporterConfig) {
 	if c != nil && c.Slack != nil {
 		parseTemplate(at.at("slack", "report_template"), c.Slack.ReportTemplate)
+		checkStates(at.at("slack", "job_states_to_report"), c.Slack.JobStatesToReport)
 	}
 }
 

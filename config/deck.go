@@ -67,7 +67,7 @@ type ExternalAgentLog struct {
 }
 
 func (d *Deck) complete(at spot, res regexps) {
-	lasting(&d.TideUpdatePeriod, 10*time.Second)
+	pause(at.at("tide_update_period"), &d.TideUpdatePeriod, 10*time.Second)
 	if len(d.AdditionalAllowedBuckets) > 0 && (d.SkipStoragePathValidation == nil || *d.SkipStoragePathValidation) {
 		at.at("additional_allowed_buckets").hinted("has no effect while any bucket may be viewed", "say skip_storage_path_validation: false")
 	}

@@ -80,9 +80,11 @@ func (s *shared) finish(file *source, res regexps) (p *piece) {
 	f.faults = &faults
 	p = &piece{jobs: JobConfig{PresubmitsStatic: map[string][]Presubmit{}, PostsubmitsStatic: map[string][]Postsubmit{}}}
 	for repo, jobs := range raw.PresubmitsStatic {
+		f.checkRepo(trail{"presubmits", repo}, repo)
 		p.jobs.PresubmitsStatic[repo] = f.presubmits(trail{"presubmits", repo}, repo, jobs)
 	}
 	for repo, jobs := range raw.PostsubmitsStatic {
+		f.checkRepo(trail{"postsubmits", repo}, repo)
 		p.jobs.PostsubmitsStatic[repo] = f.postsubmits(trail{"postsubmits", repo}, repo, jobs)
 	}
 	for i, j := range raw.Periodics {
@@ -96,6 +98,13 @@ func (s *shared) finish(file *source, res regexps) (p *piece) {
 }
 
 func (f *finisher) spot(p trail) spot { return spot{rep: f.rep, file: f.file, path: p} }
+
+// checkRepo warns of jobs that stand below what is no repository.
+func (f *finisher) checkRepo(at trail, repo string) {
+	if owner, name, ok := strings.Cut(repo, "/"); !ok || owner == "" || name == "" {
+		f.spot(at).warn(KindNoEffect, fmt.Sprintf("%q is no repository, so these jobs never run", repo), "write owner/name; jobs of all repositories of an owner are not possible")
+	}
+}
 
 func (f *finisher) presubmits(at trail, repo string, jobs []Presubmit) []Presubmit {
 	out := make([]Presubmit, 0, len(jobs))
@@ -179,6 +188,7 @@ func (f *finisher) base(at spot, j *JobBase, repo string, t prow.Type) {
 func (f *finisher) decorate(at spot, j *JobBase, repo string) {
 	switch {
 	case f.decorated(j):
+		checkLayer(at.at("decoration_config"), j.DecorationConfig)
 		j.DecorationConfig = mergeDecoration(f.decoration(repo, j.Cluster), j.DecorationConfig)
 	case j.Decorate != nil && j.DecorationConfig != nil:
 		at.at("decoration_config").warn(KindNoEffect, "has no effect, because decorate is false", "remove one of the two")

@@ -55,7 +55,7 @@ type TideGerrit struct {
 }
 
 func (g *Gerrit) complete(at spot, res regexps) {
-	lasting(&g.TickInterval, time.Minute)
+	pause(at.at("tick_interval"), &g.TickInterval, time.Minute)
 	positive(at.at("ratelimit"), &g.RateLimit, 5)
 	checkURL(at.at("deck_url"), g.DeckURL)
 	g.OrgReposConfig = completeGerritRepos(at.at("org_repos_config"), g.OrgReposConfig)

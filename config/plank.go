@@ -84,9 +84,11 @@ func (p *Plank) complete(at spot) {
 	}
 	for _, k := range keysOf(p.DefaultDecorationConfigs) {
 		checkSelector(at.at("default_decoration_configs", k), k)
+		checkLayer(at.at("default_decoration_configs", k), p.DefaultDecorationConfigs[k])
 	}
 	for i, e := range p.DefaultDecorationEntries {
 		checkSelector(at.at("default_decoration_config_entries", i, "repo"), e.OrgRepo)
+		checkLayer(at.at("default_decoration_config_entries", i, "config"), e.Config)
 	}
 	c := Controller{p.JobURLTemplateText, p.ReportTemplateText, p.ReportTemplateTexts, p.MaxConcurrency, p.MaxGoroutines}
 	p.JobURLTemplate, p.ReportTemplates = c.complete(at, nil)

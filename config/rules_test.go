@@ -3,8 +3,10 @@ package config_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	prow "github.com/prow-ci/prow"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // What is refused, and in which words; "" loads without a word.
@@ -384,6 +386,21 @@ func TestJobURL(t *testing.T) {
 	} {
 		if got := load(t, mainFile("plank: "+text)).JobURL(j); got != want {
 			t.Errorf("%s: %q; want %q", text, got, want)
+		}
+	}
+}
+
+// Whoever waits for a pause of no length would never rest.
+func TestPausesTakeTime(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{"0s", "-1h"} {
+		c := load(t, mainFile("sinker: {resync_period: "+text+"}\nhorologium: {tick_interval: "+text+"}\ntide: {sync_period: "+text+", status_update_period: "+text+"}"))
+		for name, d := range map[string]*metav1.Duration{
+			"resync_period": c.Sinker.ResyncPeriod, "tick_interval": c.Horologium.TickInterval, "sync_period": c.Tide.SyncPeriod, "status_update_period": c.Tide.StatusUpdatePeriod,
+		} {
+			if d.Duration < time.Minute {
+				t.Errorf("%s of %s is %v", name, text, d.Duration)
+			}
 		}
 	}
 }

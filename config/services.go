@@ -99,8 +99,8 @@ func (c *ProwConfig) complete(top spot, res regexps, now time.Time) {
 	text(&c.GitHub.LinkURL, "https://github.com")
 	text(&c.StatusErrorLink, "https://github.com/kubernetes/test-infra/issues")
 	lasting(&c.DefaultJobTimeout, 24*time.Hour)
-	lasting(&c.Horologium.TickInterval, time.Minute)
-	lasting(&c.PushGateway.Interval, time.Minute)
+	pause(top.at("horologium", "tick_interval"), &c.Horologium.TickInterval, time.Minute)
+	pause(top.at("push_gateway", "interval"), &c.PushGateway.Interval, time.Minute)
 	lasting(&c.Moonraker.ClientTimeout, 10*time.Minute)
 	levels := []string{"trace", "debug", "info", "warn", "warning", "error", "fatal", "panic"}
 	if !slices.Contains(levels, c.LogLevel) {
@@ -111,7 +111,7 @@ func (c *ProwConfig) complete(top spot, res regexps, now time.Time) {
 		checkSelector(top.at("prowjob_default_entries", i, "repo"), e.OrgRepo)
 	}
 	c.Plank.complete(top.at("plank"))
-	c.Sinker.complete()
+	c.Sinker.complete(top.at("sinker"))
 	c.Deck.complete(top.at("deck"), res)
 	c.Tide.complete(top.at("tide"), c.ProwJobDefaultEntries, res)
 	c.reporters(top)
@@ -133,6 +133,16 @@ func lasting(d **metav1.Duration, def time.Duration) {
 	}
 }
 
+// pause sets *d where it is absent, and where it is no pause at all: whoever waits
+// for it would not rest.
+func pause(at spot, d **metav1.Duration, def time.Duration) {
+	lasting(d, def)
+	if (*d).Duration <= 0 {
+		at.warn(KindNoEffect, fmt.Sprintf("is %v, and a pause takes time, so it is %v", (*d).Duration, def), "write for example 30s or 1h")
+		*d = &metav1.Duration{Duration: def}
+	}
+}
+
 // positive sets *n where it is absent; less than 0 is wrong.
 func positive(at spot, n *int, def int) {
 	if *n == 0 {
@@ -143,8 +153,8 @@ func positive(at spot, n *int, def int) {
 	}
 }
 
-func (s *Sinker) complete() {
-	lasting(&s.ResyncPeriod, time.Hour)
+func (s *Sinker) complete(at spot) {
+	pause(at.at("resync_period"), &s.ResyncPeriod, time.Hour)
 	lasting(&s.MaxProwJobAge, 7*24*time.Hour)
 	lasting(&s.MaxPodAge, 24*time.Hour)
 	lasting(&s.TerminatedPodTTL, s.MaxPodAge.Duration)
@@ -168,10 +178,27 @@ func (c *ProwConfig) reporters(top spot) {
 			at.hinted("has no channel", "every entry needs one")
 		}
 		checkReportTemplate(at.at("report_template"), s.ReportTemplate)
+		checkStates(at.at("job_states_to_report"), s.JobStatesToReport)
+		for i, t := range s.JobTypesToReport {
+			if !slices.Contains([]prow.Type{prow.Presubmit, prow.Postsubmit, prow.Periodic, prow.Batch}, t) {
+				at.at("job_types_to_report", i).warn(KindNoEffect, fmt.Sprintf("%q is no type of jobs", t), "want presubmit, postsubmit, periodic or batch")
+			}
+		}
 		s.ReportTemplate = cmp.Or(s.ReportTemplate, DefaultSlackTemplate)
 		slack[k] = s
 	}
 	c.SlackReporterConfigs = slack
+}
+
+// checkStates warns of states that no job is ever in.
+func checkStates(at spot, states []prow.State) {
+	for i, s := range states {
+		switch s {
+		case prow.Scheduling, prow.Triggered, prow.Pending, prow.Success, prow.Failure, prow.Aborted, prow.Error:
+		default:
+			at.at(i).warn(KindNoEffect, fmt.Sprintf("%q is no state of a job", s), "want triggered, pending, success, failure, aborted or error")
+		}
+	}
 }
 
 // DefaultSlackTemplate is what Slack is told of a job where nothing else is configured.

@@ -88,9 +88,7 @@ func (s *Spyglass) complete(at spot, res regexps) {
 	for i, l := range s.Lenses {
 		checkPatterns(at.at("lenses", i, "required_files"), l.RequiredFiles, res)
 		checkPatterns(at.at("lenses", i, "optional_files"), l.OptionalFiles, res)
-		if l.Lens.Name == "" {
-			at.at("lenses", i).warn(KindNoEffect, "names no lens", "give lens: {name: …}")
-		}
+		l.check(at.at("lenses", i), res)
 	}
 	s.viewers(at, res)
 	if (s.TestGridConfig == "") != (s.TestGridRoot == "") {
@@ -130,10 +128,11 @@ func (s *Spyglass) viewers(at spot, res regexps) {
 	var out []LensFile
 	for _, pattern := range keysOf(s.Viewers) {
 		res.compile(at.at("viewers", pattern), pattern)
-		for _, name := range s.Viewers[pattern] {
+		for i, name := range s.Viewers[pattern] {
 			if n, ok := renamed[name]; ok {
 				name = n
 			}
+			checkLensName(at.at("viewers", pattern, i), name)
 			l := LensFile{RequiredFiles: []string{pattern}}
 			l.Lens.Name = name
 			out = append(out, l)

@@ -20,8 +20,8 @@ const (
 )
 
 func (t *Tide) complete(at spot, defaults []ProwJobDefaultEntry, res regexps) {
-	lasting(&t.SyncPeriod, time.Minute)
-	lasting(&t.StatusUpdatePeriod, t.SyncPeriod.Duration)
+	pause(at.at("sync_period"), &t.SyncPeriod, time.Minute)
+	pause(at.at("status_update_period"), &t.StatusUpdatePeriod, t.SyncPeriod.Duration)
 	positive(at.at("max_goroutines"), &t.MaxGoroutines, 20)
 	for i := range t.Queries {
 		t.Queries[i].check(at.at("queries", i))
