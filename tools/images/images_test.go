@@ -60,6 +60,39 @@ func TestImages(t *testing.T) {
 	}
 }
 
+// Prow runs as nobody of the machine; what runs in a job's pod has to share files
+// with a test that mostly runs as root, so there the pod says who.
+func TestWhoRuns(t *testing.T) {
+	o := &options{version: "v1", created: time.Unix(1767225600, 0).UTC(), commit: "abc"}
+	for _, i := range images() {
+		s := &blobs{m: map[string][]byte{}}
+		d, err := s.manifest(o, i, "amd64", base{}, layer{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var m manifest
+		var c config
+		if err := json.Unmarshal(s.m[d.Digest], &m); err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Unmarshal(s.m[m.Config.Digest], &c); err != nil {
+			t.Fatal(err)
+		}
+		want := ""
+		if i.name == "prow" {
+			want = "65532:65532"
+		}
+		if c.Config.User != want {
+			t.Errorf("%s runs as %q; want %q", i.name, c.Config.User, want)
+		}
+		for label, want := range map[string]string{"title": i.name, "version": "v1", "revision": "abc", "created": "2026-01-01T00:00:00Z", "licenses": "Apache-2.0"} {
+			if got := c.Config.Labels["org.opencontainers.image."+label]; got != want {
+				t.Errorf("%s: label %s is %q; want %q", i.name, label, got, want)
+			}
+		}
+	}
+}
+
 // An image may be put on another that lies as an OCI layout.
 func TestBase(t *testing.T) {
 	t.Chdir("../..")

@@ -24,6 +24,7 @@ type image struct {
 	binary string // ./cmd/podutil
 	links  []string
 	start  string
+	user   string // who it runs as, where nobody says; "" is root
 }
 
 // utilities are the names podutil answers to.
@@ -37,7 +38,7 @@ func images() []image {
 		links = append(links, u, "ko-app/"+u)
 	}
 	out := []image{
-		{name: "prow", binary: "prow", links: []string{"ko-app/prow"}, start: "/prow"},
+		{name: "prow", binary: "prow", links: []string{"ko-app/prow"}, start: "/prow", user: "65532:65532"},
 		{name: "podutil", binary: "podutil", links: links, start: "/podutil"},
 	}
 	for _, u := range utilities() {
@@ -55,6 +56,7 @@ type options struct {
 	base    string
 	only    []string
 	created time.Time
+	commit  string // "" if it is not known
 }
 
 func main() {
@@ -85,6 +87,9 @@ func build(o *options) error {
 		return err
 	}
 	o.created = time.Unix(seconds, 0).UTC()
+	if head, err := exec.Command("git", "rev-parse", "HEAD").Output(); err == nil { // a released archive is no clone
+		o.commit = strings.TrimSpace(string(head))
+	}
 	if err := os.MkdirAll(o.out, 0o755); err != nil {
 		return err
 	}

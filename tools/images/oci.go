@@ -80,6 +80,7 @@ type config struct {
 }
 
 type started struct {
+	User       string            `json:"User,omitempty"`
 	Entrypoint []string          `json:"Entrypoint"`
 	Env        []string          `json:"Env,omitempty"`
 	Labels     map[string]string `json:"Labels,omitempty"`
@@ -143,12 +144,23 @@ func (s *blobs) layer(t tree, at time.Time) (layer, error) {
 	return layer{s.add(typeLayer, packed.Bytes()), digest(b.Bytes())}, nil
 }
 
+// labels say what an image is and where it comes from, to people and to scanners.
+func (o *options) labels(i image) map[string]string {
+	const of = "org.opencontainers.image."
+	out := map[string]string{
+		of + "title": i.name, of + "version": o.version, of + "created": o.created.Format(time.RFC3339),
+		of + "source": "https://github.com/prow-ci/prow", of + "licenses": "Apache-2.0",
+	}
+	if o.commit != "" {
+		out[of+"revision"] = o.commit
+	}
+	return out
+}
+
 // manifest makes the manifest of an image for a platform.
 func (s *blobs) manifest(o *options, i image, arch string, b base, own layer) (descriptor, error) {
 	c := config{Created: o.created, Architecture: arch, OS: "linux"}
-	c.Config = started{Entrypoint: []string{i.start}, Env: b.env, Labels: map[string]string{
-		"org.opencontainers.image.title": i.name, "org.opencontainers.image.version": o.version,
-	}}
+	c.Config = started{User: i.user, Entrypoint: []string{i.start}, Env: b.env, Labels: o.labels(i)}
 	c.RootFS.Type = "layers"
 	m := manifest{SchemaVersion: 2, MediaType: typeManifest}
 	for _, l := range append(slices.Clone(b.layers), own) {
