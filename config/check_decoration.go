@@ -160,7 +160,7 @@ func checkLayer(at spot, d *prow.DecorationConfig) {
 		return
 	}
 	if d.Timeout != nil && d.Timeout.Duration < 0 {
-		at.at("timeout").warn(KindNoEffect, fmt.Sprintf("is %v, so each test is ended when it starts", d.Timeout.Duration), "want a duration above 0; without one it is 2h")
+		at.at("timeout").warn(KindNoEffect, fmt.Sprintf("is %v, which is no time to test in, so it is %v", d.Timeout.Duration, prow.DefaultTimeout), "write for example 30m or 2h30m")
 	}
 	if d.CensoringOptions == nil {
 		return
