@@ -266,3 +266,20 @@ func TestUnreadable(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// Of a main file that cannot be read, only that is told: what the jobs lack without it
+// is no fault of theirs.
+func TestMainFileIsLost(t *testing.T) {
+	t.Parallel()
+	const jobs = "-- jobs/a.yaml --\nperiodics:\n- {name: a, interval: 1h, decorate: true, " + pod + "}\n"
+	for text, want := range map[string]string{
+		"": "config.yaml: cannot be read: no such file or directory", "-- config.yaml --\na: [\n": "config.yaml:2:1: is not YAML",
+	} {
+		dir := write(t, text+jobs)
+		p := paths(dir)
+		p.Config = filepath.Join(dir, "config.yaml")
+		if got := tell(t, dir, p); !strings.HasPrefix(got, want) || strings.Contains(got, "\n") {
+			t.Errorf("got\n%s\nwant only\n%s", got, want)
+		}
+	}
+}

@@ -101,6 +101,9 @@ func (l *loader) load(ctx context.Context) (cfg *Config, err error) {
 	l.assemble(c, in, rep)
 	l.warned = rep.warnings(in)
 	if p := rep.errors(in); len(p) > 0 {
+		if p.Lost(l.paths.Config) {
+			p, l.warned = p.WithoutMain(), l.warned.WithoutMain()
+		}
 		return nil, p
 	}
 	c.Warnings = l.warned

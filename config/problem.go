@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -91,4 +92,19 @@ func (p Problems) Error() string {
 		lines = append(lines, x.String())
 	}
 	return strings.Join(lines, "\n")
+}
+
+// Lost reports whether nothing of a file is known.
+func (p Problems) Lost(file string) bool {
+	return file != "" && slices.ContainsFunc(p, func(x Problem) bool {
+		return x.File == file && (x.Kind == KindSyntax || x.Kind == KindUnreadable)
+	})
+}
+
+// WithoutMain returns what can be said of the other files while the main one is lost:
+// jobs lack nothing that may stand in it.
+func (p Problems) WithoutMain() Problems {
+	return slices.DeleteFunc(slices.Clone(p), func(x Problem) bool {
+		return x.Kind == KindInvalid || x.Kind == KindUnknownPreset || x.Kind == KindNoEffect
+	})
 }

@@ -108,9 +108,9 @@ func (r *Result) fails(f Finding) bool {
 // wrong is a finding.
 func Run(ctx context.Context, o Options) *Result {
 	p := &Pass{Options: o, Inspection: config.Inspect(ctx, o.Paths), ctx: ctx}
-	lost, lostPlugins := p.lost(o.Paths.Config), p.lost(o.Paths.PluginConfig)
+	lost, lostPlugins := p.Problems.Lost(o.Paths.Config), p.Problems.Lost(o.Paths.PluginConfig)
 	if lost {
-		p.Problems = slices.DeleteFunc(p.Problems, follows)
+		p.Problems = p.Problems.WithoutMain()
 	}
 	p.loaded(p.Problems)
 	if !lost {
@@ -251,19 +251,6 @@ func (p *Pass) sorted() []Finding {
 	return slices.CompactFunc(p.found, func(a, b Finding) bool {
 		return a.Position == b.Position && a.Text == b.Text && (a.Line > 0 || a.Path == b.Path)
 	})
-}
-
-// lost reports whether nothing of a file is known, so that what the checks would
-// say is not true.
-func (p *Pass) lost(file string) bool {
-	return file != "" && slices.ContainsFunc(p.Problems, func(x config.Problem) bool {
-		return x.File == file && (x.Kind == config.KindSyntax || x.Kind == config.KindUnreadable)
-	})
-}
-
-// follows reports whether a problem may come from another file that is lost.
-func follows(x config.Problem) bool {
-	return x.Kind == config.KindInvalid || x.Kind == config.KindUnknownPreset || x.Kind == config.KindNoEffect
 }
 
 // sections checks the sections of plugins.yaml.
