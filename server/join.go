@@ -12,6 +12,7 @@ import (
 	"time"
 
 	prow "github.com/prow-ci/prow"
+	"github.com/prow-ci/prow/config"
 	"github.com/prow-ci/prow/crier"
 	"github.com/prow-ci/prow/deck"
 	"github.com/prow-ci/prow/hook"
@@ -57,6 +58,9 @@ func (s *Server) join() error {
 	sweeper := &sinker.Worker{
 		Jobs: db.Jobs, Runner: s.state.Runner, Inbox: db.Inbox, Memory: db.Memory, Config: current, Now: now, Log: s.log("sinker"),
 		Metrics: registered(s.metrics, sinker.NewMetrics()),
+	}
+	if s.o.runs("sinker") && s.o.Paths.JobConfig != "" {
+		s.metrics.MustRegister(config.SizeOf(s.o.Paths.JobConfig))
 	}
 	elsewhere, err := s.elsewhere(&plank.BuildIDs{Node: s.o.Node + "-elsewhere", Now: now})
 	if err != nil {
