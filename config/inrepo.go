@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path"
 	"slices"
 	"strings"
@@ -151,6 +152,17 @@ func checkCluster(j *JobBase, allowed []string, rep *report) {
 		hint = "allowed here: " + strings.Join(allowed, ", ") + didYouMean(j.Cluster, allowed)
 	}
 	spot{rep: rep, file: j.Source.File, path: j.path, job: j.Name}.at("cluster").hinted(fmt.Sprintf("this repository's own jobs may not use cluster %q", j.Cluster), hint)
+}
+
+// OpenTree opens the work tree of a repository for InRepo. Nobody may trust what is in
+// it: a link that leads out of it is not followed, as it is not in a mirror. It is
+// closed when nobody holds it any longer.
+func OpenTree(dir string) (fs.FS, error) {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, err
+	}
+	return root.FS(), nil
 }
 
 // inRepoSources reads and parses the directory if it is there, else the file.

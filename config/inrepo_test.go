@@ -1,6 +1,8 @@
 package config_test
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -86,5 +88,38 @@ func TestInRepoClusters(t *testing.T) {
 	}
 	if !config.TouchesInRepo([]string{"a", ".prow/x"}) || !config.TouchesInRepo([]string{".prow.yaml"}) || config.TouchesInRepo([]string{".prowx", "x/.prow.yaml"}) {
 		t.Error("files that touch in-repo configuration")
+	}
+}
+
+// A pull request may bring a link to any file of the machine that checks it.
+func TestTreeKeepsLinksIn(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	tree := filepath.Join(dir, "tree")
+	for _, err := range []error{
+		os.WriteFile(filepath.Join(dir, "secret"), []byte("hush"), 0o600),
+		os.MkdirAll(filepath.Join(tree, ".prow"), 0o755),
+		os.WriteFile(filepath.Join(tree, "jobs"), []byte("presubmits: [{name: a, "+pod+"}]"), 0o600),
+		os.Symlink("../jobs", filepath.Join(tree, ".prow", "in.yaml")),
+		os.Symlink("../../secret", filepath.Join(tree, ".prow", "out.yaml")),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	c := load(t, mainFile("in_repo_config: {enabled: {org/repo: true}}"))
+	files, err := config.OpenTree(tree)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = c.InRepo(files, repo)
+	if err == nil || !strings.Contains(err.Error(), ".prow/out.yaml: cannot be read") || strings.Contains(err.Error(), "hush") || strings.Contains(err.Error(), "in.yaml") {
+		t.Errorf("it says: %v", err)
+	}
+	if err := os.Remove(filepath.Join(tree, ".prow", "out.yaml")); err != nil {
+		t.Fatal(err)
+	}
+	if own, err := c.InRepo(files, repo); err != nil || len(own.Presubmits) != 1 {
+		t.Errorf("%+v, %v", own, err)
 	}
 }

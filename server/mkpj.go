@@ -158,7 +158,11 @@ func (o *MakeOptions) own(ctx context.Context, cfg *config.Config, dir string) (
 	if !cfg.InRepoEnabled(repo) {
 		return nil, fmt.Errorf("in_repo_config does not let %s bring jobs of its own", repo)
 	}
-	jobs, err := cfg.InRepo(os.DirFS(dir), repo)
+	tree, err := config.OpenTree(dir)
+	if err != nil {
+		return nil, err
+	}
+	jobs, err := cfg.InRepo(tree, repo)
 	if err != nil {
 		return nil, fmt.Errorf("jobs of %s:\n%w", dir, err)
 	}

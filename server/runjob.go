@@ -171,7 +171,11 @@ func (o *RunOptions) job(ctx context.Context) (*prow.Job, error) {
 	if o.Base == "" {
 		o.Base = cmp.Or(clone.Branch, "HEAD") // detached; --base names the branch
 	}
-	own, err := cfg.InRepo(os.DirFS(clone.Dir), repo)
+	tree, err := config.OpenTree(clone.Dir)
+	if err != nil {
+		return nil, err
+	}
+	own, err := cfg.InRepo(tree, repo)
 	if err != nil {
 		return nil, fmt.Errorf("jobs of %s:\n%w", clone.Dir, err)
 	}

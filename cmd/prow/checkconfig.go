@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	prow "github.com/prow-ci/prow"
+	"github.com/prow-ci/prow/config"
 	"github.com/prow-ci/prow/lint"
 	"github.com/prow-ci/prow/server"
 	"github.com/spf13/cobra"
@@ -176,7 +177,9 @@ func (c *checkFlags) inRepo() error {
 		}
 		c.Root = filepath.Dir(c.path)
 	}
-	c.Tree = os.DirFS(c.Root)
+	if c.Tree, err = config.OpenTree(c.Root); err != nil {
+		return fmt.Errorf("--prow-yaml-path: %w", err)
+	}
 	return nil
 }
 
