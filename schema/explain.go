@@ -29,7 +29,7 @@ func (u *Unknown) Error() string {
 }
 
 // Explain finds a key by its path, with or without the [] and * of lists and maps
-// in it, or the keys that have a name, wherever they stand.
+// in it; else from wherever its first key stands; or the keys that have a name.
 func Explain(path string, sections []Section) ([]Entry, error) {
 	files, err := all(sections)
 	if err != nil {
@@ -56,8 +56,37 @@ func Explain(path string, sections []Section) ([]Entry, error) {
 		}
 		near = &Unknown{path, config.DidYouMean(path, names)}
 	}
+	if len(steps) > 1 {
+		found, u := within(files, steps)
+		if len(found) > 0 {
+			return found, nil
+		}
+		if u != nil && near.Hint == "" {
+			near = u
+		}
+	}
 	near.Path = path
 	return nil, near
+}
+
+// within finds the steps from wherever the first of them stands: the pages of
+// docs/config name keys so that many files have.
+func within(files map[string]*File, steps []string) (found []Entry, near *Unknown) {
+	from, _ := named(files, steps[0])
+	for _, top := range from {
+		below := File{Kind: top.Kind, Root: top.Key.Shape}
+		e, u := below.find(steps[1:])
+		if e == nil {
+			near = u
+			continue
+		}
+		if !strings.HasPrefix(e.Path, "[") {
+			e.Path = "." + e.Path
+		}
+		e.Path = top.Path + e.Path
+		found = append(found, *e)
+	}
+	return found, near
 }
 
 // order is that in which files are searched: jobs may stand in config.yaml, too, but

@@ -19,6 +19,8 @@ func TestExplain(t *testing.T) {
 		{"presubmits.spec.containers.imagePullPolicy", "one of   Always, IfNotPresent, Never"},
 		{"skip_if_only_changed", "skip_if_only_changed: "},
 		{"size.xxl", "default  1000"},
+		{"decoration_config.gcs_configuration.bucket", "presubmits.*[].decoration_config.gcs_configuration.bucket ("},
+		{"extra_refs.clone_uri", "[].extra_refs[].clone_uri ("},
 		{"tide", "keys     sync_period, "},
 	} {
 		found, err := schema.Explain(c.path, server.Sections())
@@ -37,6 +39,7 @@ func TestExplainSaysWhatIsNear(t *testing.T) {
 	for _, c := range []struct{ path, want string }{
 		{"tide.querys", `no key "tide.querys" is known; did you mean "queries"?`},
 		{"alwais_run", `did you mean "always_run"?`},
+		{"decoration_config.timeouts", `did you mean "timeout"?`},
 		{"sinker.nothing_like_it", "sinker has resync_period, "},
 		{"", "for example tide.queries.labels"},
 	} {

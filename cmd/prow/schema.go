@@ -68,7 +68,8 @@ func explainCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "explain KEY", Short: "Say what a key means: its type, default and an example", Args: aKey,
 		Long: `Says what a key of the configuration means: its type, default and an example.
-KEY is a path from the top of a file, or a mere name, which finds every key of
+KEY is a path from the top of a file, or from some key on, as the pages have it
+(decoration_config.timeout), or a mere name, which finds every key of
 that name.`,
 		Example: `  prow schema explain tide.queries.labels
   prow schema explain presubmits.spec.containers.imagePullPolicy
