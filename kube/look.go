@@ -362,11 +362,12 @@ func waiting(p *corev1.Pod) (waits bool, why string) {
 	if p.Spec.NodeName == "" {
 		return true, "No node has taken its pod yet."
 	}
+	running := func(c corev1.ContainerStatus) bool { return c.State.Running != nil && !restartable(p, c.Name) }
+	if slices.ContainsFunc(p.Status.InitContainerStatuses, running) {
+		return false, ""
+	}
 	for _, c := range all(p) {
-		if c.State.Running != nil && !restartable(p, c.Name) {
-			return false, ""
-		}
-		w := c.State.Waiting
+		w := c.State.Waiting // be it beside a sidecar that runs
 		if w == nil || w.Reason == "PodInitializing" {
 			continue
 		}
@@ -377,6 +378,9 @@ func waiting(p *corev1.Pod) (waits bool, why string) {
 			return true, image(c, w)
 		}
 		return true, "Container " + c.Name + " cannot be made (" + w.Reason + ")" + said(w.Message)
+	}
+	if slices.ContainsFunc(p.Status.ContainerStatuses, running) {
+		return false, ""
 	}
 	return true, "The node has its pod and prepares it."
 }
