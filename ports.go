@@ -150,7 +150,7 @@ type Runner interface {
 	Remove(ctx context.Context, id string) error
 	// Logs returns the output of a container of the run from its byte offset on.
 	// With follow it goes on until the run ends or ctx is done. container ""
-	// is the first.
+	// is the first. One that has not begun has an empty log, or none.
 	Logs(ctx context.Context, id, container string, offset int64, follow bool) (io.ReadCloser, error)
 	List(ctx context.Context) ([]Run, error)
 	// Watch yields the ID of each run that may have changed, like Jobs.Watch.

@@ -15,7 +15,7 @@ import (
 )
 
 // Logs returns the output of a container, read through the API server. "" is the
-// first test's.
+// first test's. A container that has not begun has no log yet.
 func (r *Runner) Logs(ctx context.Context, id, container string, offset int64, follow bool) (io.ReadCloser, error) {
 	c, h, err := r.find(id)
 	if err != nil {
@@ -28,7 +28,7 @@ func (r *Runner) Logs(ctx context.Context, id, container string, offset int64, f
 		return nil, fmt.Errorf("run %s: container %s: %w; it has %s", id, container, fs.ErrNotExist, strings.Join(h.run.Containers, ", "))
 	}
 	if !h.scheduled { // of such a pod the API server says that its log is empty
-		return nil, fmt.Errorf("log of run %s: no node has taken its pod yet", id)
+		return nil, fmt.Errorf("log of run %s: %w: no node has taken its pod yet", id, fs.ErrNotExist)
 	}
 	q := url.Values{"container": {container}}
 	if follow {
@@ -48,7 +48,7 @@ func (c *cluster) output(ctx context.Context, id, path string, q url.Values, off
 		defer res.Body.Close()
 		body, _ := io.ReadAll(io.LimitReader(res.Body, 1<<20)) // the code says enough
 		err := failure(req, res, body)
-		if apierrors.IsNotFound(err) {
+		if apierrors.IsNotFound(err) || apierrors.IsBadRequest(err) { // so it says that a container has not begun
 			err = fmt.Errorf("%w: %w", fs.ErrNotExist, err)
 		}
 		return nil, fmt.Errorf("log of run %s: cluster %s: %w", id, c.alias, err)
