@@ -27,7 +27,7 @@ type harbour struct {
 	*cluster.Cluster
 	t      *testing.T
 	dir    string
-	s3     string // address
+	s3     string // address of the store; its bucket is the folder s3/prow of dir
 	s3File string // credentials
 }
 
@@ -69,12 +69,9 @@ func (h *harbour) store() {
 	dir := filepath.Join(h.dir, "s3")
 	must0(h.t, os.MkdirAll(filepath.Join(dir, "prow"), 0o755))
 	addr := h.address()
-	cmd := exec.Command(filepath.Join(lastLine(programs), "versitygw"), "--port", addr, "posix", dir)
-	cmd.Env = append(os.Environ(), "ROOT_ACCESS_KEY=prow", "ROOT_SECRET_KEY=a-secret-of-the-store")
-	var log lockedBuffer
-	cmd.Stdout, cmd.Stderr = &log, &log
-	must0(h.t, cmd.Start())
-	h.t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+	_, err = h.Accompany("store", "env", "ROOT_ACCESS_KEY=prow", "ROOT_SECRET_KEY=a-secret-of-the-store",
+		filepath.Join(lastLine(programs), "versitygw"), "--port", addr, "posix", dir)
+	must0(h.t, err)
 	h.s3 = "http://" + addr
 	await(h.t, 20*time.Second, "the store answers", func() bool {
 		res, err := http.Get(h.s3)

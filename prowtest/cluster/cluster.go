@@ -109,6 +109,16 @@ func (c *Cluster) Kill(part string) {
 	c.nursery.kill(part)
 }
 
+// Accompany starts a program of the test's that ends with the cluster, as all
+// parts do, and returns the file that its output goes to.
+func (c *Cluster) Accompany(name string, command ...string) (log string, err error) {
+	log = c.log(name)
+	return log, c.nursery.start(name, command, log)
+}
+
+// Program returns the file of one of the programs of Kubernetes.
+func (c *Cluster) Program(name string) string { return filepath.Join(c.bin, name) }
+
 // Restart starts a part that does not run and waits until it is ready.
 func (c *Cluster) Restart(ctx context.Context, part string) error {
 	c.mu.Lock()

@@ -7,6 +7,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -30,13 +32,17 @@ type machine struct {
 	lock   *os.File
 }
 
-// newMachine starts a machine whose network is one that no other has.
+// newMachine starts a machine whose network is one that no other has, and makes
+// dir, which is its alone.
 func newMachine(n *nursery, dir string) (*machine, error) {
 	if os.Geteuid() != 0 {
 		return nil, errors.New("a node needs root: its containers have mounts and networks of their own")
 	}
 	m := &machine{dir: dir}
 	if err := m.reserve(); err != nil {
+		return nil, err
+	}
+	if err := errors.Join(os.MkdirAll(dir, 0o755), m.sign()); err != nil {
 		return nil, err
 	}
 	log := filepath.Join(dir, "machine.log")
@@ -52,24 +58,96 @@ func newMachine(n *nursery, dir string) (*machine, error) {
 			return nil, fmt.Errorf("no machine within this one: %s", tail(log))
 		}
 	}
-	return m, m.connect()
+	return m, errors.Join(m.furnish(), m.connect())
 }
 
-// reserve takes a number that no other test on this computer has.
+// registry has a file for each number of a machine: who runs it holds its lock,
+// and the folder of the machine stands in it. Only root can write there.
+const registry = "/run/prow-kubernetes"
+
+// reserve takes a number that no other test on this computer has, and removes what
+// those that were killed left under theirs.
 func (m *machine) reserve() error {
-	for m.number = 0; m.number < 200; m.number++ {
-		f, err := os.OpenFile(filepath.Join(os.TempDir(), fmt.Sprintf("prow-kubernetes-%d.lock", m.number)), os.O_CREATE|os.O_RDWR, 0o600)
+	if err := os.MkdirAll(registry, 0o700); err != nil {
+		return err
+	}
+	var left error
+	for n := range 200 {
+		f, err := lockNumber(n, m.lock == nil)
+		if errors.Is(err, fs.ErrNotExist) {
+			break // there were never so many
+		}
+		if errors.Is(err, syscall.EWOULDBLOCK) {
+			continue
+		}
 		if err != nil {
 			return err
 		}
-		if syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) == nil {
-			m.lock = f
-			m.here, m.inside = fmt.Sprintf("10.240.%d.2", m.number), fmt.Sprintf("10.240.%d.1", m.number)
-			return nil
+		if err := inherit(f); err != nil || m.lock != nil {
+			left = errors.Join(left, err, f.Close())
+			continue
 		}
-		f.Close()
+		m.number, m.lock = n, f
 	}
-	return errors.New("200 machines run already")
+	if m.lock == nil {
+		return errors.Join(errors.New("200 machines run already"), left)
+	}
+	m.here, m.inside = fmt.Sprintf("10.240.%d.2", m.number), fmt.Sprintf("10.240.%d.1", m.number)
+	return nil
+}
+
+// lockNumber locks the file of a number, unless a test that runs has it.
+func lockNumber(n int, create bool) (*os.File, error) {
+	how := os.O_RDWR
+	if create {
+		how |= os.O_CREATE
+	}
+	f, err := os.OpenFile(filepath.Join(registry, strconv.Itoa(n)), how, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+// inherit removes what a test that was killed left: its folder, which the lock
+// names, and its control groups.
+func inherit(lock *os.File) error {
+	b, err := io.ReadAll(lock)
+	if err != nil {
+		return err
+	}
+	left := strings.TrimSpace(string(b))
+	if left == "" {
+		return nil
+	}
+	err = insist(func() error {
+		if err := removeGroups(left); err != nil {
+			return err // they are found by what is in the folder
+		}
+		return os.RemoveAll(left)
+	})
+	if err != nil {
+		return fmt.Errorf("what a killed test left: %w", err)
+	}
+	return lock.Truncate(0)
+}
+
+// insist repeats what fails while killed processes are still dying.
+func insist(do func() error) error {
+	for end := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		if err := do(); err == nil || time.Now().After(end) {
+			return err
+		}
+	}
+}
+
+// sign notes whose folder is to be removed, should nobody live to do it.
+func (m *machine) sign() error {
+	_, err := m.lock.WriteAt([]byte(m.dir+"\n"), 0)
+	return err
 }
 
 // isolated reports whether the first process has come to be in its own network.
@@ -80,9 +158,24 @@ func (m *machine) isolated() bool {
 	return err == nil && err2 == nil && err3 == nil && here != there && strings.TrimSpace(string(comm)) == "sleep"
 }
 
+// furnish hides the folders of this computer to which containerd, the kubelet and
+// network plugins write wherever they are told to: what is there ends with the
+// machine.
+func (m *machine) furnish() error {
+	for _, dir := range []string{"/run", "/var/lib/cni", "/var/lib/kubelet", "/var/log"} {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return err
+		}
+		if err := m.run(context.Background(), "mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", dir); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // connect lays a cable between this computer and the machine.
 func (m *machine) connect() error {
-	ours, theirs := fmt.Sprint("prowk", m.number), fmt.Sprint("prowm", m.number)
+	ours, theirs := m.cable(), fmt.Sprint("prowm", m.number)
 	_ = exec.Command("ip", "link", "del", ours).Run() // what a killed test left
 	steps := [][]string{
 		{"ip", "link", "add", ours, "type", "veth", "peer", "name", theirs},
@@ -103,6 +196,9 @@ func (m *machine) connect() error {
 	}
 	return nil
 }
+
+// cable is the name of our end of the cable.
+func (m *machine) cable() string { return fmt.Sprint("prowk", m.number) }
 
 // pods is the network of the pods.
 func (m *machine) pods() string { return fmt.Sprintf("10.244.%d.0/24", m.number) }
@@ -140,33 +236,58 @@ func child1(pid int) int {
 	return id
 }
 
-// clean removes what the kernel keeps of the machine: the control groups of
-// containers that ran to its end.
+// clean removes what the kernel keeps of the machine, and gives its number back.
 func (m *machine) clean() {
-	ran, _ := os.ReadDir(filepath.Join(m.dir, "containers", "io.containerd.runtime.v2.task", "k8s.io")) // none is none
-	for _, container := range ran {
+	if m.lock == nil {
+		return
+	}
+	_ = exec.Command("ip", "link", "del", m.cable()).Run() // else it goes a moment later
+	// Nothing is left to remove but the folder, which is the caller's.
+	if insist(func() error { return removeGroups(m.dir) }) == nil {
+		_ = m.lock.Truncate(0)
+	}
+	_ = m.lock.Close()
+}
+
+// removeGroups removes the control groups of containers that ran to the end of the
+// machine whose folder is dir.
+func removeGroups(dir string) error {
+	var errs []error
+	for _, container := range containersIn(dir) {
 		for _, pattern := range []string{"/sys/fs/cgroup/*/k8s.io/", "/sys/fs/cgroup/k8s.io/"} { // version 1, 2
-			groups, _ := filepath.Glob(pattern + container.Name()) // the pattern is well formed
-			for _, dir := range groups {
-				removeGroups(dir)
+			groups, err := filepath.Glob(pattern + container)
+			errs = append(errs, err)
+			for _, group := range groups {
+				errs = append(errs, removeGroup(group))
 			}
 		}
 	}
-	if m.lock != nil {
-		_ = m.lock.Close()
-	}
+	return errors.Join(errs...)
 }
 
-// removeGroups removes empty control groups, the innermost first.
-func removeGroups(dir string) {
+// containersIn lists the containers that containerd has not done away with.
+func containersIn(dir string) (ids []string) {
+	ran, _ := os.ReadDir(filepath.Join(dir, "containers", "io.containerd.runtime.v2.task", "k8s.io")) // none is none
+	for _, container := range ran {
+		ids = append(ids, container.Name())
+	}
+	return ids
+}
+
+// removeGroup removes a control group that has no process any more, the innermost
+// first.
+func removeGroup(dir string) error {
 	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
 	if err != nil {
-		return
+		return err
 	}
 	for _, e := range entries {
 		if e.IsDir() {
-			removeGroups(filepath.Join(dir, e.Name()))
+			err = errors.Join(err, removeGroup(filepath.Join(dir, e.Name())))
 		}
 	}
-	_ = os.Remove(dir)
+	return errors.Join(err, os.Remove(dir))
 }

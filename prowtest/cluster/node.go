@@ -15,7 +15,12 @@ import (
 )
 
 // StartNode brings up a control plane and a node, and waits until pods can run.
+// dir is made, and it is the cluster's alone: should this process be killed, the
+// next cluster removes it.
 func StartNode(ctx context.Context, dir string) (c *Cluster, err error) {
+	if dir, err = filepath.Abs(dir); err != nil {
+		return nil, err
+	}
 	c = &Cluster{dir: dir, nursery: newNursery()}
 	defer func() {
 		if err != nil {
@@ -23,9 +28,6 @@ func StartNode(ctx context.Context, dir string) (c *Cluster, err error) {
 			c = nil
 		}
 	}()
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return c, err
-	}
 	if c.machine, err = newMachine(c.nursery, dir); err != nil {
 		return c, err
 	}
@@ -68,7 +70,8 @@ func (c *Cluster) writeNodeFiles() error {
 	}
 	for name, content := range map[string]string{
 		"containerd.toml":  fmt.Sprintf(containerdConfig, filepath.Join(c.dir, "images"), filepath.Join(c.dir, "containers"), m.socket(), pauseImage, net),
-		"kubelet.yaml":     fmt.Sprintf(kubeletConfig, m.socket(), filepath.Join(c.dir, "manifests")),
+		"kubelet.yaml":     fmt.Sprintf(kubeletConfig, m.socket(), filepath.Join(c.dir, "resolv.conf"), filepath.Join(c.dir, "manifests")),
+		"resolv.conf":      "", // pods know no names, whatever this computer asks
 		"cni/net.conflist": fmt.Sprintf(network, m.pods()),
 	} {
 		if err := os.WriteFile(filepath.Join(c.dir, name), []byte(content), 0o600); err != nil {
@@ -98,6 +101,7 @@ authorization: {mode: AlwaysAllow}
 containerRuntimeEndpoint: unix://%s
 cgroupDriver: cgroupfs
 cgroupsPerQOS: false
+resolvConf: %s
 enforceNodeAllocatable: []
 failCgroupV1: false
 failSwapOn: false

@@ -4,9 +4,11 @@ package cluster
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"sync"
 	"syscall"
 )
@@ -101,7 +103,11 @@ func (n *nursery) pid(name string) int {
 
 // stop ends all children, those that depend on others first.
 func (n *nursery) stop() {
-	for _, name := range []string{Kubelet, Containerd, machineInit, Scheduler, Controllers, APIServer, Etcd} {
+	parts := []string{Kubelet, Containerd, machineInit, Scheduler, Controllers, APIServer, Etcd}
+	n.mu.Lock()
+	guests := slices.DeleteFunc(slices.Collect(maps.Keys(n.children)), func(name string) bool { return slices.Contains(parts, name) })
+	n.mu.Unlock()
+	for _, name := range slices.Concat(guests, parts) {
 		n.kill(name)
 	}
 	close(n.starts)
