@@ -19,7 +19,7 @@ test: ## all tests that need only Go and git, with the race detector
 	$(GO) vet ./...
 	$(GO) test -race -timeout 170s ./...
 
-check: lint acceptance test-kubernetes-api chaos bench ## everything CI does after `make test`
+check: lint acceptance test-kubernetes chaos bench ## everything CI does after `make test`
 
 lint: ## formatting and static analysis
 	@bad=$$(gofmt -l .); [ -z "$$bad" ] || { echo "$$bad"; echo 'run: gofmt -w .'; exit 1; }
@@ -37,10 +37,9 @@ images: ## container images for amd64 and arm64 in bin/images, without Docker: s
 	@cd tools && $(GO) build -o ../bin/images/build ./images
 	@bin/images/build --version '$(VERSION)' $(ARGS)
 
-test-kubernetes: build test-kubernetes-api ## what runs on Kubernetes, on a real one with a node; needs root (the first time it is built: 5 minutes and more)
-	@scripts/kubernetes node >/dev/null
+test-kubernetes: build test-kubernetes-api ## what runs on Kubernetes, on a real one, with a node where this is root on Linux (it is built once, some 8 minutes)
 	$(GO) test -tags kubernetes,acceptance -count=1 -timeout 10m -run TestCorpora ./kube
-	$(GO) test -tags kubernetes,node -count=1 -timeout 15m ./kube/onnode ./e2e
+	@scripts/test-node
 
 bench-kubernetes: build ## the figures about Kubernetes, on a control plane of this machine: 5 minutes
 	@scripts/kubernetes >/dev/null
