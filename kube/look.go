@@ -93,6 +93,9 @@ func all(p *corev1.Pod) []corev1.ContainerStatus {
 // cut says whether a run was cut off from outside, by nobody's wish, so that
 // another try may work.
 func cut(p *corev1.Pod) (why string, ok bool) {
+	if c := unstarted(p); c != nil && interrupted(c) {
+		return "The node was interrupted while it started container " + c.Name + said(c.State.Terminated.Message), true
+	}
 	if done(p) { // whatever happened to the node then, the run had come to its end
 		return "", false
 	}
@@ -110,6 +113,31 @@ func cut(p *corev1.Pod) (why string, ok bool) {
 		return disruptedBy(c.Reason) + said(c.Message), true
 	}
 	return "", false
+}
+
+// unstarted is a container that could not be started, or nil.
+func unstarted(p *corev1.Pod) *corev1.ContainerStatus {
+	statuses := all(p)
+	i := slices.IndexFunc(statuses, func(c corev1.ContainerStatus) bool {
+		return c.State.Terminated != nil && notRun(c.State.Terminated)
+	})
+	if i < 0 {
+		return nil
+	}
+	return &statuses[i]
+}
+
+// notRun reports whether a container ended before anything of it ran.
+func notRun(t *corev1.ContainerStateTerminated) bool {
+	return t.Reason == "ContainerCannotRun" || t.Reason == "StartError"
+}
+
+// interrupted reports whether a container could not be started because the kubelet
+// or containerd ended in the midst of it, and not for what it is.
+func interrupted(c *corev1.ContainerStatus) bool {
+	return slices.ContainsFunc([]string{"context canceled", "context deadline exceeded", "transport is closing", "ttrpc: closed"}, func(words string) bool {
+		return strings.Contains(c.State.Terminated.Message, words)
+	})
 }
 
 // cutBy says what a reason in the status of a pod means, if it is that the run
@@ -191,6 +219,9 @@ func over(p *corev1.Pod) (state prow.State, why string, ok bool) {
 		if w := c.State.Waiting; w != nil && (w.Reason == "InvalidImageName" || w.Reason == "ErrImageNeverPull") { // time does not mend these
 			return prow.Error, image(c, w), true
 		}
+	}
+	if c := unstarted(p); c != nil { // its sidecar would wait for it for ever
+		return prow.Failure, notStarted(c), true
 	}
 	if p.DeletionTimestamp != nil && !stopped {
 		return prow.Error, "Its pod was deleted by somebody else.", true
@@ -275,8 +306,8 @@ func failed(p *corev1.Pod) string {
 	switch {
 	case t.Reason == oomKilled:
 		return outOfMemory(p, c.Name)
-	case t.Reason == "ContainerCannotRun" || t.Reason == "StartError":
-		return "Container " + c.Name + " could not be started" + said(strings.TrimSpace(t.Message))
+	case notRun(t):
+		return notStarted(c)
 	case c.Name == podspec.CloneRefs:
 		return "The code could not be fetched" + said(last)
 	case c.Name == podspec.InitUpload:
@@ -296,6 +327,10 @@ func failed(p *corev1.Pod) string {
 		return name + " failed" + said(told)
 	}
 	return fmt.Sprintf("%s exited with %d.", name, t.ExitCode)
+}
+
+func notStarted(c *corev1.ContainerStatus) string {
+	return "Container " + c.Name + " could not be started" + said(c.State.Terminated.Message)
 }
 
 func outOfMemory(p *corev1.Pod, name string) string {
