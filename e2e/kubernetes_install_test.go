@@ -105,7 +105,7 @@ func (i *installed) install() {
 	must0(t, err)
 	// There is no kube-proxy here, so the API server is reached where it is.
 	i.kubectl("-n", "prow", "set", "env", "deployment/prow", "KUBERNETES_SERVICE_HOST="+server.Hostname(), "KUBERNETES_SERVICE_PORT="+server.Port())
-	if out, err := i.Kubectl(t.Context(), nil, "-n", "prow", "rollout", "status", "deployment/prow", "--timeout=300s"); err != nil {
+	if out, err := i.Kubectl(t.Context(), nil, "-n", "prow", "rollout", "status", "deployment/prow", "--timeout=600s"); err != nil {
 		pods, _ := i.Kubectl(t.Context(), nil, "-n", "prow", "describe", "pods")
 		logs, _ := i.Kubectl(t.Context(), nil, "-n", "prow", "logs", "deployment/prow", "--tail=50")
 		t.Fatalf("%v\n%s\n%s\n%s", err, out, pods, logs)
@@ -123,7 +123,7 @@ func (i *installed) install() {
 	})
 	i.url = "http://" + addr
 	i.api = &client.Client{URL: i.url}
-	await(t, time.Minute, "there is a way to Prow", func() bool {
+	await(t, 5*time.Minute, "there is a way to Prow", func() bool {
 		res, err := http.Get(i.url + "/healthz/ready")
 		if err != nil {
 			return false

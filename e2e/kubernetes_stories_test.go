@@ -24,7 +24,7 @@ import (
 
 // soon is how long anything may take that pods have to do, on a machine that is
 // busy with all stories at once.
-const soon = 5 * time.Minute
+const soon = 10 * time.Minute
 
 // repo makes the repository o/name, whose jobs are its own.
 func (i *installed) repo(t *testing.T, name, jobs string) prow.Repo {

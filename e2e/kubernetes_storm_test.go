@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -62,7 +63,7 @@ func newFleet(t *testing.T, h *harbour, config string) *fleet {
 			p.stop()
 			if t.Failed() {
 				s := p.log.String()
-				t.Logf("a replica said:\n%s", s[max(0, len(s)-6000):])
+				t.Logf("a replica said:\n%s\n…\n%s", notOfJobs(s), s[max(0, len(s)-6000):])
 			}
 		}
 	})
@@ -70,6 +71,17 @@ func newFleet(t *testing.T, h *harbour, config string) *fleet {
 		p.ready(t)
 	}
 	return f
+}
+
+// notOfJobs is a log without that jobs start and end.
+func notOfJobs(log string) string {
+	var out strings.Builder
+	for line := range strings.Lines(log) {
+		if !strings.Contains(line, `"msg":"job started"`) && !strings.Contains(line, `"msg":"job ended"`) {
+			out.WriteString(line)
+		}
+	}
+	return out.String()
 }
 
 func (f *fleet) start() *proc {
@@ -102,7 +114,7 @@ func (f *fleet) serve(rw http.ResponseWriter, in *http.Request) {
 func (f *fleet) leader(component string) int {
 	f.t.Helper()
 	found := -1
-	await(f.t, time.Minute, "somebody leads "+component, func() bool {
+	await(f.t, 5*time.Minute, "somebody leads "+component, func() bool {
 		holder, err := f.Kubectl(f.t.Context(), nil, "-n", "prow", "get", "lease", "prow-"+component, "-o", "jsonpath={.spec.holderIdentity}")
 		if err != nil || holder == "" {
 			return false
@@ -160,7 +172,7 @@ func TestStormOnKubernetes(t *testing.T) {
 		return strings.Fields(string(b))
 	}
 	at := func(n int, what string, do func()) {
-		await(t, 3*time.Minute, fmt.Sprintf("%d jobs ran", n), func() bool { return len(ran()) >= n })
+		await(t, 10*time.Minute, fmt.Sprintf("%d jobs ran", n), func() bool { return len(ran()) >= n })
 		t.Logf("%d jobs ran: %s", len(ran()), what)
 		do()
 	}
@@ -180,7 +192,21 @@ func TestStormOnKubernetes(t *testing.T) {
 	at(150, "crier's leader is killed", func() { f.replace(f.leader("crier")) })
 
 	good := map[string]bool{}
-	await(t, 4*time.Minute, "all jobs are reported", func() bool {
+	t.Cleanup(func() {
+		if !t.Failed() {
+			return
+		}
+		jobs, err := h.Kubectl(context.Background(), nil, "-n", "prow", "get", "prowjobs", "-o",
+			`jsonpath={range .items[*]}{.spec.job}{"\t"}{.status}{"\n"}{end}`)
+		for line := range strings.Lines(jobs) {
+			if name, _, _ := strings.Cut(line, "\t"); !good[name] {
+				t.Log("not reported: " + line)
+			}
+		}
+		pods, _ := h.Kubectl(context.Background(), nil, "-n", "prow-jobs", "get", "pods")
+		t.Log(err, "\n", pods)
+	})
+	await(t, 10*time.Minute, "all jobs are reported", func() bool {
 		head := f.w.PullNow(id).HeadSHA
 		checks, err := f.w.Forge().Checks(t.Context(), f.repo, head)
 		if err != nil {

@@ -73,7 +73,7 @@ func (h *harbour) store() {
 		filepath.Join(lastLine(programs), "versitygw"), "--port", addr, "posix", dir)
 	must0(h.t, err)
 	h.s3 = "http://" + addr
-	await(h.t, 20*time.Second, "the store answers", func() bool {
+	await(h.t, 2*time.Minute, "the store answers", func() bool {
 		res, err := http.Get(h.s3)
 		if err != nil {
 			return false

@@ -111,7 +111,7 @@ func serveArgs(t testing.TB, addr, data string, more ...string) []string {
 func (p *proc) ready(t testing.TB) time.Duration {
 	t.Helper()
 	start := time.Now()
-	for time.Since(start) < time.Minute {
+	for time.Since(start) < 3*time.Minute {
 		res, err := http.Get(p.url + "/healthz/ready")
 		if err == nil {
 			res.Body.Close()

@@ -19,7 +19,7 @@ func (c *Cluster) Apply(ctx context.Context, manifests []byte) error {
 	if !bytes.Contains(manifests, []byte("kind: CustomResourceDefinition")) {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
 	defer cancel()
 	for {
 		// Until the first condition is written, kubectl does not wait but fails.

@@ -128,7 +128,7 @@ func (c *Cluster) Restart(ctx context.Context, part string) error {
 	if err := c.nursery.start(part, command, log); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute) // on a busy machine slowness is no defect
 	defer cancel()
 	for {
 		err := c.ready(ctx, part)

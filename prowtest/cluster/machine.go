@@ -50,7 +50,7 @@ func newMachine(n *nursery, dir string) (*machine, error) {
 	if err := n.start(machineInit, command, log); err != nil {
 		return nil, err
 	}
-	for end := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(2 * time.Minute); ; time.Sleep(5 * time.Millisecond) {
 		if m.init = child1(n.pid(machineInit)); m.init != 0 && m.isolated() {
 			break
 		}
@@ -137,7 +137,7 @@ func inherit(lock *os.File) error {
 
 // insist repeats what fails while killed processes are still dying.
 func insist(do func() error) error {
-	for end := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
 		if err := do(); err == nil || time.Now().After(end) {
 			return err
 		}
