@@ -413,7 +413,7 @@ func (i *installed) endedByHand(t *testing.T) {
 	gate := filepath.Join(i.dir, "gate")
 	must0(t, os.Mkdir(gate, 0o755))
 	r := i.repo(t, "aborts", "presubmits:\n"+strings.Replace(
-		job("long", busybox, `trap 'echo cleaning up; exit 1' INT; echo begun; [ -e /gate/open ] || { sleep 3000 & wait; }`, always, "decoration_config: {grace_period: 2m}"),
+		job("long", busybox, `trap 'echo cleaning up; exit 1' INT TERM; echo begun; [ -e /gate/open ] || { sleep 3000 & wait; }`, always, "decoration_config: {grace_period: 2m}"),
 		"spec: {containers: [{", fmt.Sprintf("spec: {volumes: [{name: gate, hostPath: {path: %s}}], containers: [{volumeMounts: [{name: gate, mountPath: /gate}], ", gate), 1))
 	id := i.w.Pull(r, "alice", "topic", map[string]string{"a": "1\n"})
 	// begun waits for a run that is none of those, and is in the midst of its test.
