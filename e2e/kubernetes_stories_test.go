@@ -386,7 +386,8 @@ func (i *installed) badEnds(t *testing.T) {
 		}
 		var finished struct{ Result string }
 		must0(t, json.Unmarshal([]byte(i.file(t, run.ID, prow.FinishedFile)), &finished))
-		if finished.Result != want.result {
+		// A sidecar beside the image that is not to be had may say first that it was ended.
+		if finished.Result != want.result && (job != "image" || finished.Result != "ABORTED") {
 			t.Errorf("finished.json of %s says %s", job, finished.Result)
 		}
 	}
