@@ -31,9 +31,10 @@ func TestLogsOfAllContainers(t *testing.T) {
 		t.Errorf("the page says %s", page)
 	}
 	follow := s.listen(t.Context(), "/run/r/follow?container=clonerefs")
+	var got strings.Builder
+	got.WriteString((<-follow)[1]) // it is followed by now
 	s.runs.say("r/clonerefs", "all of it\n")
 	s.runs.end("r")
-	var got strings.Builder
 	for e := range follow {
 		if e[0] == "end" {
 			break
