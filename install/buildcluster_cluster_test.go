@@ -61,7 +61,7 @@ func TestBuildClusterAccount(t *testing.T) {
 			resources[resource] = true
 		}
 	}
-	if got := slices.Sorted(maps.Keys(resources)); !slices.Equal(got, []string{"pipelineruns", "pods", "pods/log"}) {
+	if got := slices.Sorted(maps.Keys(resources)); !slices.Equal(got, []string{"events", "pipelineruns", "pods", "pods/log"}) {
 		t.Errorf("it has rights on %v", got)
 	}
 	for _, ns := range []string{"bc", "bc-pods"} {
