@@ -3,6 +3,7 @@ package prow
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -70,6 +71,17 @@ func (s State) next() []State {
 // Final reports whether no arrow leaves s. An aborted job may still be
 // incomplete: its agent has to stop the run first, see Job.Complete.
 func (s State) Final() bool { return s != "" && len(s.next()) == 0 }
+
+// Ended tells in a sentence how a job that is over came to its end, for the story
+// of what it is about.
+func (j *Job) Ended() string {
+	words := map[State]string{Success: "succeeded", Failure: "failed", Aborted: "was aborted", Error: "could not be run to its end"}
+	why := j.Status.Description
+	if j.Status.State == Aborted {
+		why = strings.TrimPrefix(why, "Aborted: ")
+	}
+	return j.Spec.Job + " " + words[j.Status.State] + ": " + why
+}
 
 // Agents that run jobs.
 const (

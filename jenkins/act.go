@@ -280,8 +280,7 @@ func (p *pass) lost(n *note) bool {
 // tellStory notes how a job ended.
 func (p *pass) tellStory(ctx context.Context, j *prow.Job) error {
 	p.Log.Info("job ended", "job", j.Name, "name", j.Spec.Job, "build", j.Status.JenkinsBuildID, "state", string(j.Status.State))
-	words := map[prow.State]string{prow.Success: "succeeded", prow.Failure: "failed", prow.Aborted: "was aborted", prow.Error: "could not be run to its end"}
-	return p.journal(ctx, j, fmt.Sprintf("%s %s: %s", j.Spec.Job, words[j.Status.State], j.Status.Description))
+	return p.journal(ctx, j, j.Ended())
 }
 
 // journal writes the story of what the job is about.

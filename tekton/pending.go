@@ -95,8 +95,7 @@ func (w *Worker) aborted(ctx context.Context, j *prow.Job) (again time.Duration,
 // ended does what follows the end of a job.
 func (w *Worker) ended(ctx context.Context, j *prow.Job) error {
 	w.Log.Info("job ended", "job", j.Name, "name", j.Spec.Job, "build", j.Status.BuildID, "state", string(j.Status.State))
-	words := map[prow.State]string{prow.Success: "succeeded", prow.Failure: "failed", prow.Aborted: "was aborted", prow.Error: "could not be run to its end"}
 	return errors.Join(
 		w.stopLeftover(ctx, j),
-		w.note(ctx, j, fmt.Sprintf("%s %s: %s", j.Spec.Job, words[j.Status.State], j.Status.Description)))
+		w.note(ctx, j, j.Ended()))
 }
