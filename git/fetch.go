@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -204,8 +205,25 @@ func (m *mirror) fetchSpecs(ctx context.Context, specs []string) error {
 		}
 		args = append(args, s)
 	}
-	_, err = run(ctx, call{dir: m.dir, args: args, env: env, secret: token})
-	return classify(err)
+	if _, err = run(ctx, call{dir: m.dir, args: args, env: env, secret: token}); err != nil {
+		return classify(err)
+	}
+	m.gather(ctx)
+	return nil
+}
+
+// manyPacks are more than git looks through quickly.
+const manyPacks = 50
+
+// gather makes few packs of many, a small one of each fetch. It keeps what no ref
+// leads to: commits are fetched by id.
+func (m *mirror) gather(ctx context.Context) {
+	packs, err := filepath.Glob(filepath.Join(m.dir, "objects", "pack", "*.pack"))
+	if err != nil || len(packs) <= manyPacks {
+		return
+	}
+	// Should it fail, all is there as before, and the next fetch tries again.
+	_, _ = run(ctx, call{dir: m.dir, args: []string{"repack", "--quiet", "-d", "--geometric=2"}})
 }
 
 func (m *mirror) nextSlot() int {

@@ -119,7 +119,11 @@ func Environ(config ...string) []string {
 		}
 	}
 	return append(env, Config(append([]string{
-		"core.hooksPath=" + os.DevNull, "gc.auto=0", "maintenance.auto=false", "safe.directory=*", "core.quotePath=false",
+		"core.hooksPath=" + os.DevNull, "gc.auto=0",
+		// What is fetched appears at once, as a pack. Unpacked, a commit would be there
+		// before its files: to others meanwhile, and for ever if git is killed.
+		"fetch.unpackLimit=1",
+		"maintenance.auto=false", "safe.directory=*", "core.quotePath=false",
 		"protocol.version=2", "http.lowSpeedLimit=1000", "http.lowSpeedTime=60", "advice.detachedHead=false",
 	}, config...)...)...)
 }
