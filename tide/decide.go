@@ -113,7 +113,7 @@ func whyMerge(s *Standing, base string) string {
 	if len(s.Facts.Needs) == 0 {
 		return fmt.Sprintf("#%d has all that is asked, and no test is required of it.", s.Ref.Number)
 	}
-	return fmt.Sprintf("#%d has all that is asked, and its tests passed on %s.", s.Ref.Number, brief(base))
+	return fmt.Sprintf("#%d has all that is asked, and its tests passed on top of %s.", s.Ref.Number, brief(base))
 }
 
 func whyTest(s *Standing, base string) string {
