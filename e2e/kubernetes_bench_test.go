@@ -200,8 +200,8 @@ func (b *kubeBench) create(j *prow.Job) {
 	b.post(http.MethodPost, jobsPath, j, "Content-Type: application/json")
 }
 
-// each does n things, so many at a time, and returns how long that took.
-func each(n, atOnce int, do func(i int)) time.Duration {
+// spread does n things, so many at a time, and returns how long that took.
+func spread(n, atOnce int, do func(i int)) time.Duration {
 	start := time.Now()
 	var wg sync.WaitGroup
 	for w := range atOnce {
@@ -221,12 +221,12 @@ func (b *kubeBench) plain(n int) float64 {
 	must(b.Kubectl(b.t.Context(), nil, "create", "namespace", "plain"))
 	path := strings.Replace(jobsPath, "/prow/", "/plain/", 1)
 	jobs := make([]*prow.Job, n)
-	each(n, 40, func(i int) {
+	spread(n, 40, func(i int) {
 		jobs[i] = b.usual(fmt.Sprint("plain-", i), i, prow.Triggered)
 		jobs[i].APIVersion, jobs[i].Kind, jobs[i].Namespace = prow.APIVersion, prow.Kind, "plain"
 		b.post(http.MethodPost, path, jobs[i], "Content-Type: application/json")
 	})
-	took := each(n, 40, func(i int) {
+	took := spread(n, 40, func(i int) {
 		j := jobs[i]
 		pod, err := podspec.Decorate(&prow.Job{ObjectMeta: j.ObjectMeta, Spec: j.Spec, Status: prow.Status{BuildID: "1"}}, podspec.Options{})
 		must0(b.t, err)
@@ -279,7 +279,7 @@ func (b *kubeBench) thousand(yard float64) []figure {
 	const n = 1000
 	before := b.requests()
 	must0(b.t, b.p.cmd.Process.Signal(syscall.SIGSTOP))
-	created := each(n, 40, func(i int) { b.create(b.usual(fmt.Sprint("many-", i), i, prow.Triggered)) })
+	created := spread(n, 40, func(i int) { b.create(b.usual(fmt.Sprint("many-", i), i, prow.Triggered)) })
 	start := time.Now()
 	must0(b.t, b.p.cmd.Process.Signal(syscall.SIGCONT))
 	await(b.t, 5*time.Minute, "all pods", func() bool { return b.count("many-") == n })
@@ -305,7 +305,7 @@ func (b *kubeBench) thousand(yard float64) []figure {
 // twentyThousand is the memory of the process when there are 20,000 ProwJobs, 1,000
 // of them running: of the one that saw them come, and of one that starts anew.
 func (b *kubeBench) twentyThousand() []figure {
-	took := each(19_000, 20, func(i int) { b.create(b.usual(fmt.Sprint("old-", i), i, prow.Success)) })
+	took := spread(19_000, 20, func(i int) { b.create(b.usual(fmt.Sprint("old-", i), i, prow.Success)) })
 	b.t.Logf("19,000 finished ProwJobs created in %s", took)
 	await(b.t, 5*time.Minute, "all are seen", func() bool {
 		return strings.Contains(get(b.t, b.p.url+"/api/v1/jobs?limit=1"), `"passed":19000`)
