@@ -36,32 +36,50 @@ func (l *LensFile) check(at spot, res regexps) {
 	at = at.at("lens", "config")
 	switch l.Lens.Name {
 	case "buildlog":
-		checkBuildLog(at, l.Lens.Config, res)
+		checkBuildLog(at, l.Lens, res)
 	case "podinfo":
-		checkPodInfo(at, l.Lens.Config)
+		checkPodInfo(at, l.Lens)
 	}
 }
 
-// lensConfig reads the settings of a lens, which look like form, into to.
-func lensConfig(at spot, config, to any, form string) bool {
-	if config == nil {
-		return false
+// BuildLogLens are the settings of the lens buildlog that Prow uses.
+type BuildLogLens struct {
+	// HighlightRegexes say which lines of a log are errors.
+	HighlightRegexes []string `json:"highlight_regexes"`
+}
+
+// PodInfoLens are the settings of the lens podinfo, by build cluster.
+type PodInfoLens struct {
+	RunnerConfigs map[string]struct {
+		// PodLinkTemplate is a template over a pod: where people look at it.
+		PodLinkTemplate string `json:"pod_link_template"`
+	} `json:"runner_configs"`
+}
+
+// Settings reads Config into the settings of the lens. Without any it does nothing.
+func (l Lens) Settings(to any) error {
+	if l.Config == nil {
+		return nil
 	}
-	b, err := json.Marshal(config)
-	if err == nil {
-		err = json.Unmarshal(b, to)
+	b, err := json.Marshal(l.Config)
+	if err != nil {
+		return err
 	}
+	return json.Unmarshal(b, to)
+}
+
+// lensSettings reads the settings of a lens, which look like form, into to.
+func lensSettings(at spot, l Lens, to any, form string) bool {
+	err := l.Settings(to)
 	if err != nil {
 		at.warn(KindNoEffect, "cannot be read, so nothing of it is used", "write "+form)
 	}
 	return err == nil
 }
 
-func checkBuildLog(at spot, config any, res regexps) {
-	var c struct {
-		HighlightRegexes []string `json:"highlight_regexes"`
-	}
-	if !lensConfig(at, config, &c, "highlight_regexes: [EXPRESSION, …]") {
+func checkBuildLog(at spot, l Lens, res regexps) {
+	var c BuildLogLens
+	if !lensSettings(at, l, &c, "highlight_regexes: [EXPRESSION, …]") {
 		return
 	}
 	for i, text := range c.HighlightRegexes {
@@ -74,13 +92,9 @@ func checkBuildLog(at spot, config any, res regexps) {
 // unknownField tells a mistake of a template from what only some pod lacks.
 var unknownField = regexp.MustCompile(`can't evaluate field \S+`)
 
-func checkPodInfo(at spot, config any) {
-	var c struct {
-		RunnerConfigs map[string]struct {
-			PodLinkTemplate string `json:"pod_link_template"`
-		} `json:"runner_configs"`
-	}
-	if !lensConfig(at, config, &c, "runner_configs: {CLUSTER: {pod_link_template: …}}") {
+func checkPodInfo(at spot, l Lens) {
+	var c PodInfoLens
+	if !lensSettings(at, l, &c, "runner_configs: {CLUSTER: {pod_link_template: …}}") {
 		return
 	}
 	for _, alias := range keysOf(c.RunnerConfigs) {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/prow-ci/prow/config"
 )
 
 // text opens a text as a log.
@@ -137,6 +138,8 @@ func TestSearch(t *testing.T) {
 		}
 		return m
 	}
+	configured := &config.Config{}
+	configured.Deck.Spyglass.Lenses = []config.LensFile{{Lens: config.Lens{Name: "buildlog", Config: map[string]any{"highlight_regexes": []any{"(", "^a.*l$"}}}}}
 	for _, c := range []struct {
 		name string
 		m    matcher
@@ -144,6 +147,7 @@ func TestSearch(t *testing.T) {
 		want []int
 	}{
 		{"what looks like an error", errorMatcher(nil), 0, []int{2, 4, 6, 7, 8, 9}},
+		{"what the configuration calls one, but for what is no expression", errorMatcher(configured), 0, []int{1}},
 		{"from a line on", errorMatcher(nil), 4, []int{6, 7, 8, 9}},
 		{"any case", typed("error"), 0, []int{2, 4, 5}},
 		{"a capital letter matters", typed("ERROR"), 0, []int{2}},

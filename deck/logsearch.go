@@ -3,10 +3,10 @@ package deck
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"io"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -67,16 +67,12 @@ func configuredErrors(cfg *config.Config) []string {
 		return nil
 	}
 	for _, l := range cfg.Deck.Spyglass.Lenses {
-		if l.Lens.Name != "buildlog" {
+		var c config.BuildLogLens
+		if l.Lens.Name != "buildlog" || l.Lens.Settings(&c) != nil {
 			continue
 		}
-		b, err := json.Marshal(l.Lens.Config)
-		var c struct {
-			Patterns []string `json:"highlight_regexes"`
-		}
-		if err == nil && json.Unmarshal(b, &c) == nil {
-			return c.Patterns
-		}
+		// What is no expression is left out; checkconfig says so.
+		return slices.DeleteFunc(c.HighlightRegexes, func(text string) bool { _, err := regexp.Compile(text); return err != nil })
 	}
 	return nil
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -274,15 +273,8 @@ func (s *Server) podMark(ctx context.Context, id string) string {
 // podLink is where people look at a pod, by the settings of the lens podinfo.
 func (s *Server) podLink(alias string, pod *corev1.Pod) string {
 	for _, l := range s.Config().Deck.Spyglass.Lenses {
-		var settings struct {
-			RunnerConfigs map[string]struct {
-				PodLinkTemplate string `json:"pod_link_template"`
-			} `json:"runner_configs"`
-		}
-		if l.Lens.Name != "podinfo" {
-			continue
-		}
-		if b, err := json.Marshal(l.Lens.Config); err != nil || json.Unmarshal(b, &settings) != nil {
+		var settings config.PodInfoLens
+		if l.Lens.Name != "podinfo" || l.Lens.Settings(&settings) != nil {
 			continue
 		}
 		t, err := template.New("pod_link_template").Parse(settings.RunnerConfigs[alias].PodLinkTemplate)
