@@ -22,8 +22,11 @@ type runs struct {
 	pods   map[string]held
 	seen   map[string]bool
 	listed bool
-	dead   memory // uids of pods that are gone, or are none of ours any more
-	gone   graves
+	dead   recent[struct{}] // uids of pods that are gone, or are none of ours any more
+	// gone are the last runs, by id, that ended as others than this process deleted
+	// their pods. Who deletes by force leaves no time to look: without this the run
+	// would have disappeared, and would be tried again.
+	gone recent[held]
 }
 
 // held is what is kept of a pod.
@@ -38,8 +41,14 @@ type held struct {
 	stopping   bool
 }
 
+// How many pods that are gone are remembered.
+const (
+	deadKept = 4096
+	goneKept = 1024
+)
+
 func newRuns(log *slog.Logger, tell func(...string)) *runs {
-	return &runs{log: log, read: readPod, tell: tell, pods: map[string]held{}}
+	return &runs{log: log, read: readPod, tell: tell, pods: map[string]held{}, dead: newRecent[struct{}](deadKept), gone: newRecent[held](goneKept)}
 }
 
 func (r *runs) get(id string) (h held, ok bool) {
@@ -125,7 +134,7 @@ func (r *runs) hold(h held) held {
 	if r.seen != nil {
 		r.seen[id] = true
 	}
-	if old, ok := r.pods[id]; ok && old.version >= h.version || r.dead.has(h.uid) {
+	if old, ok := r.pods[id]; ok && old.version >= h.version || r.isDead(h.uid) {
 		r.mu.Unlock()
 		return h
 	}
@@ -144,8 +153,8 @@ func (r *runs) drop(raw json.RawMessage) (version uint64) {
 		return 0
 	}
 	r.mu.Lock()
-	if cutOff(h.run) && !r.dead.has(h.uid) {
-		r.gone.add(h)
+	if cutOff(h.run) && !r.isDead(h.uid) {
+		r.gone.put(h.run.ID, h)
 	}
 	r.mu.Unlock()
 	r.bury(h.run.ID, h.uid)
@@ -161,9 +170,15 @@ func (r *runs) forget(id, uid string) {
 	r.bury(id, uid)
 }
 
+// isDead is for who holds mu.
+func (r *runs) isDead(uid string) bool {
+	_, dead := r.dead.get(uid)
+	return dead
+}
+
 func (r *runs) bury(id, uid string) {
 	r.mu.Lock()
-	r.dead.add(uid)
+	r.dead.put(uid, struct{}{})
 	h, ok := r.pods[id]
 	if ok = ok && h.uid == uid; ok {
 		delete(r.pods, id)
@@ -174,28 +189,8 @@ func (r *runs) bury(id, uid string) {
 	}
 }
 
-// memory knows the last few thousand texts it was told.
-type memory struct {
-	known map[string]bool
-	order []string
-	next  int
-}
-
-const remembered = 4096
-
-func (m *memory) has(s string) bool { return m.known[s] }
-
-func (m *memory) add(s string) {
-	if m.known == nil {
-		m.known, m.order = map[string]bool{}, make([]string, remembered)
-	}
-	if m.known[s] {
-		return
-	}
-	delete(m.known, m.order[m.next])
-	m.known[s], m.order[m.next] = true, s
-	m.next = (m.next + 1) % remembered
-}
+// cutOff reports whether a run ended from outside, and not by itself.
+func cutOff(r prow.Run) bool { return r.Phase == prow.Ended && r.Verdict == prow.Error }
 
 func (r *runs) begin() {
 	r.mu.Lock()
